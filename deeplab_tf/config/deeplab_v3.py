@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0.
+"""Configuration of DeepLabv3."""
+
+import dataclasses
+
+from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+
+# research/deeplab, core/utils.py: get_batch_norm_params.
+HEAD_STYLE = ConvStyle(norm_momentum=0.9997, norm_epsilon=1e-5, activation="relu")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeepLabV3Config:
+    """DeepLabv3 (arXiv:1706.05587): a backbone, ASPP and a 1x1 classifier.
+
+    Attributes:
+        num_classes: number of classes, the background included.
+        backbone: configuration of the feature extractor.
+        backbone_style: norm, activation and padding of the backbone.
+        aspp: the pyramid; None puts the classifier straight on the backbone.
+        head_style: norm and activation of all that follows the backbone.
+    """
+
+    num_classes: int = 21
+    backbone: MobileNetV2Config = MobileNetV2Config()
+    backbone_style: ConvStyle = MOBILENET_STYLE
+    aspp: ASPPConfig | None = ASPPConfig(atrous_rates=())
+    head_style: ConvStyle = HEAD_STYLE
+
+    def __post_init__(self) -> None:
+        check_num_classes(self.num_classes)
+
+    @property
+    def logits_stride(self) -> int:
+        """Input size over size of the logits."""
+        return self.backbone.output_stride
+
+
+def check_num_classes(num_classes: int) -> None:
+    """Raises ValueError unless there are at least two classes."""
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}.")

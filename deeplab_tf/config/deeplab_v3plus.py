@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0.
+"""Configuration of DeepLabv3+."""
+
+import dataclasses
+
+from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, check_num_classes
+from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeepLabV3PlusConfig:
+    """DeepLabv3+ (arXiv:1802.02611): DeepLabv3 as encoder, and a decoder.
+
+    Attributes:
+        num_classes: number of classes, the background included.
+        backbone: configuration of the feature extractor.
+        backbone_style: norm, activation and padding of the backbone.
+        aspp: the pyramid; None hands the backbone's features to the decoder.
+        decoder: which low-level features sharpen the result, and how.
+        head_style: norm and activation of all that follows the backbone.
+    """
+
+    num_classes: int = 21
+    backbone: MobileNetV2Config = MobileNetV2Config()
+    backbone_style: ConvStyle = MOBILENET_STYLE
+    aspp: ASPPConfig | None = ASPPConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    head_style: ConvStyle = HEAD_STYLE
+
+    def __post_init__(self) -> None:
+        check_num_classes(self.num_classes)
+        decoder = self.decoder
+        if decoder.output_is_logits and decoder.filters != self.num_classes:
+            raise ValueError(
+                f"A decoder whose output is the logits must have as many filters as "
+                f"there are classes: got {decoder.filters} filters and "
+                f"{self.num_classes} classes."
+            )
+
+    @property
+    def logits_stride(self) -> int:
+        """Input size over size of the logits."""
+        return self.decoder.output_strides[-1]
