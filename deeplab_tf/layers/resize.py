@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0.
+"""Resizing with aligned corners, as the original DeepLab does everywhere."""
+
+import keras
+from keras import ops
+
+
+def scale_dimension(dim, scale: float):
+    """Returns the size that a side has on a grid scaled by `scale`.
+
+    Args:
+        dim: side in pixels, an int or an integer tensor.
+        scale: factor, 1 / output_stride for a feature map.
+
+    Returns:
+        int((dim - 1) * scale + 1), as research/deeplab/model.py computes it: an int,
+        or an int32 tensor where `dim` is a tensor.
+    """
+    if isinstance(dim, int):
+        return int((float(dim) - 1.0) * scale + 1.0)
+    return ops.cast((ops.cast(dim, "float32") - 1.0) * scale + 1.0, "int32")
+
+
+def resize_bilinear(images, size):
+    """Resizes bilinearly; the centres of the corner pixels stay where they are.
+
+    Args:
+        images: [B, H, W, C] of any number type.
+        size: (height, width), ints or integer scalars.
+
+    Returns:
+        [B, height, width, C] float32.
+    """
+    images = ops.cast(images, "float32")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.compat.v1.image.resize_bilinear(images, size, align_corners=True)
+    rows = _bilinear_matrix(images.shape[1], size[0])
+    columns = _bilinear_matrix(images.shape[2], size[1])
+    images = ops.einsum("ih,bhwc->biwc", rows, images)
+    return ops.einsum("jw,biwc->bijc", columns, images)
+
+
+def resize_nearest(images, size):
+    """Resizes to the nearest pixel; the corner pixels stay where they are.
+
+    Args:
+        images: [B, H, W, C] of any number type.
+        size: (height, width), ints or integer scalars.
+
+    Returns:
+        [B, height, width, C] of the type of `images`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.compat.v1.image.resize_nearest_neighbor(
+            images, size, align_corners=True
+        )
+    images = ops.take(images, _nearest_indices(images.shape[1], size[0]), axis=1)
+    return ops.take(images, _nearest_indices(images.shape[2], size[1]), axis=2)
+
+
+def _positions(source: int, target: int):
+    """Returns where each target pixel lies on the source grid, [target] float32."""
+    scale = (source - 1) / (target - 1) if target > 1 else 0.0
+    return ops.arange(target, dtype="float32") * scale
+
+
+def _bilinear_matrix(source: int, target: int):
+    """Returns the [target, source] weights of a linear interpolation."""
+    distances = ops.abs(
+        _positions(source, target)[:, None] - ops.arange(source, dtype="float32")
+    )
+    return ops.maximum(1.0 - distances, 0.0)
+
+
+def _nearest_indices(source: int, target: int):
+    """Returns the [target] source indices; halves round up, as TensorFlow does."""
+    indices = ops.cast(ops.floor(_positions(source, target) + 0.5), "int32")
+    return ops.minimum(indices, source - 1)
