@@ -32,6 +32,11 @@ _MODULES = {
 }
 
 
+def is_known(tag: Any) -> bool:
+    """Returns whether `tag` names a configuration."""
+    return isinstance(tag, str) and tag in _MODULES
+
+
 def to_dict(config: Any) -> Any:
     """Returns a configuration as JSON types, each dataclass with its type tag."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):

@@ -35,7 +35,10 @@ def resize_bilinear(images, size):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.compat.v1.image.resize_bilinear(images, size, align_corners=True)
+        # The public tf.image.resize has lost this option; the operation has not.
+        return tf.raw_ops.ResizeBilinear(
+            images=images, size=_size_tensor(size), align_corners=True
+        )
     rows = _bilinear_matrix(images.shape[1], size[0])
     columns = _bilinear_matrix(images.shape[2], size[1])
     images = ops.einsum("ih,bhwc->biwc", rows, images)
@@ -55,11 +58,16 @@ def resize_nearest(images, size):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.compat.v1.image.resize_nearest_neighbor(
-            images, size, align_corners=True
+        return tf.raw_ops.ResizeNearestNeighbor(
+            images=images, size=_size_tensor(size), align_corners=True
         )
     images = ops.take(images, _nearest_indices(images.shape[1], size[0]), axis=1)
     return ops.take(images, _nearest_indices(images.shape[2], size[1]), axis=2)
+
+
+def _size_tensor(size):
+    """Returns (height, width) as one int32 tensor."""
+    return ops.stack([ops.cast(side, "int32") for side in size])
 
 
 def _positions(source: int, target: int):

@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0.
+"""What a backbone gives to a model: named endpoints with their strides."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """The graph of a feature extractor.
+
+    Attributes:
+        input: [B, H, W, 3] RGB in 0..255.
+        endpoints: name -> [B, h, w, C]; names are upstream's.
+        strides: name -> input size over the endpoint's size.
+        features: the last endpoint, which the head reads.
+        taps: convention -> nominal stride -> name of the endpoint that a decoder
+            reads there; conventions differ, since the originals take their decoder's
+            inputs at different places of the same block.
+    """
+
+    input: Any
+    endpoints: Mapping[str, Any]
+    strides: Mapping[str, int]
+    features: Any
+    taps: Mapping[str, Mapping[int, str]]
+
+    def tap(self, stride: int, *, convention: str = "research_deeplab"):
+        """Returns the low-level features that a decoder reads at a stride.
+
+        Raises:
+            ValueError: the backbone has no tap there.
+        """
+        names = self.taps[convention]
+        if stride not in names:
+            raise ValueError(
+                f"A decoder can read this backbone at strides "
+                f"{', '.join(map(str, sorted(names)))}, got {stride}."
+            )
+        return self.endpoints[names[stride]]

@@ -1,0 +1,153 @@
+# Licensed under the Apache License, Version 2.0.
+"""Assigns foreign tensors to a model by rules, strict both ways."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NameRules:
+    """How a foreign format calls our variables.
+
+    Attributes:
+        format: the format's name, for reports.
+        source_name: path of one of our variables -> name in the source.
+        ignored: regular expressions of source tensors that no network needs: the
+            optimizer's slots, counters, parts that are not built here.
+    """
+
+    format: str
+    source_name: Callable[[str], str]
+    ignored: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        path: where the tensors came from.
+        format: name of the rules.
+        assigned: (our variable, source tensor) pairs.
+        skipped: our variables that were left as they were, as asked.
+        ignored: source tensors that were not used, as the rules allow.
+    """
+
+    path: str
+    format: str
+    assigned: tuple[tuple[str, str], ...]
+    skipped: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"Weights from {self.path} ({self.format}):",
+            f"  {len(self.assigned):5d} variables assigned",
+            f"  {len(self.skipped):5d} variables left as initialised"
+            + _examples(self.skipped),
+            f"  {len(self.ignored):5d} tensors of the checkpoint ignored"
+            + _examples(self.ignored),
+            "      0 variables missing from the checkpoint",
+        ]
+        return "\n".join(lines)
+
+
+def _examples(names: Sequence[str], limit: int = 3) -> str:
+    if not names:
+        return ""
+    more = ", ..." if len(names) > limit else ""
+    return f": {', '.join(names[:limit])}{more}"
+
+
+class WeightsMismatchError(ValueError):
+    """A checkpoint does not fit a model; the message lists every offender."""
+
+
+def import_weights(
+    model: keras.Model,
+    tensors: Mapping[str, np.ndarray],
+    rules: NameRules,
+    *,
+    path: str = "",
+    skip: Sequence[str] = (),
+) -> ImportReport:
+    """Assigns every weight of a model exactly once, or nothing at all.
+
+    Args:
+        model: a built model.
+        tensors: name -> array; a `shapes` attribute (name -> shape) spares reading
+            the values before it is known that they fit.
+        rules: the source's names.
+        path: where the tensors come from, for messages.
+        skip: regular expressions of our variable paths that keep their values, for
+            another number of classes.
+
+    Returns:
+        What was assigned, skipped and ignored.
+
+    Raises:
+        WeightsMismatchError: a weight is missing in the source, a shape differs, or a
+            source tensor is neither used nor ignored. Nothing is assigned then.
+    """
+    shapes = getattr(tensors, "shapes", None) or {
+        name: tuple(np.shape(value)) for name, value in tensors.items()
+    }
+    plan, skipped, missing, different = [], [], [], []
+    used = set()
+    for variable in model.weights:
+        source = rules.source_name(variable.path)
+        used.add(source)
+        if any(re.search(pattern, variable.path) for pattern in skip):
+            skipped.append(variable.path)
+        elif source not in shapes:
+            missing.append((variable.path, source, tuple(variable.shape)))
+        elif shapes[source] != tuple(variable.shape):
+            different.append(
+                (variable.path, source, tuple(variable.shape), shapes[source])
+            )
+        else:
+            plan.append((variable, source))
+    rest = [name for name in shapes if name not in used]
+    ignored = [n for n in rest if any(re.search(p, n) for p in rules.ignored)]
+    left_over = sorted(set(rest) - set(ignored))
+    if missing or different or left_over:
+        raise WeightsMismatchError(
+            _describe_mismatch(path, missing, different, left_over, shapes)
+        )
+    for variable, source in plan:
+        variable.assign(tensors[source])
+    return ImportReport(
+        path=path,
+        format=rules.format,
+        assigned=tuple((variable.path, source) for variable, source in plan),
+        skipped=tuple(skipped),
+        ignored=tuple(sorted(ignored)),
+    )
+
+
+def _describe_mismatch(path, missing, different, left_over, shapes) -> str:
+    lines = [f"The checkpoint {path} does not fit this network; nothing was loaded."]
+    if missing:
+        lines.append(f"{len(missing)} variables are missing from the checkpoint:")
+        lines += [f"  {ours} {shape} <- {name}" for ours, name, shape in missing]
+    if different:
+        lines.append(f"{len(different)} shapes differ (here / in the checkpoint):")
+        lines += [f"  {ours} {a} / {b} {name}" for ours, name, a, b in different]
+    if left_over:
+        lines.append(f"{len(left_over)} tensors of the checkpoint have no place here:")
+        lines += [f"  {name} {shapes[name]}" for name in left_over]
+    if different and all("logits" in row[0] for row in different):
+        lines.append(
+            "Only the classifier differs: for another number of classes, load "
+            "without the last layers (--initialize_last_layer=false)."
+        )
+    else:
+        lines.append(
+            "Check the options of the network: its variant, depth multiplier, atrous "
+            "rates and decoder must be those of the checkpoint."
+        )
+    return "\n".join(lines)

@@ -1,0 +1,197 @@
+# Licensed under the Apache License, Version 2.0.
+"""Foreign files as name -> array, read when asked for."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+# An archive of the zoo holds 0.5 GB; more than this is no checkpoint.
+MAX_UNPACKED_BYTES = 8 << 30
+
+
+class CheckpointReader(Mapping[str, np.ndarray]):
+    """The tensors of a TensorFlow checkpoint by name; values are read lazily.
+
+    Args:
+        prefix: path of the checkpoint without `.index`.
+
+    Raises:
+        ValueError: there is no such checkpoint, or its files are damaged.
+    """
+
+    def __init__(self, prefix: str):
+        import tensorflow as tf
+
+        self.path = prefix
+        try:
+            self._reader = tf.train.load_checkpoint(prefix)
+        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{prefix} cannot be read as a TensorFlow checkpoint: {error}. A "
+                "checkpoint is a pair of files, <prefix>.index and "
+                "<prefix>.data-00000-of-00001."
+            ) from error
+        self.shapes: dict[str, tuple[int, ...]] = {
+            name: tuple(shape)
+            for name, shape in self._reader.get_variable_to_shape_map().items()
+        }
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        import tensorflow as tf
+
+        if name not in self.shapes:
+            raise KeyError(name)
+        try:
+            return np.asarray(self._reader.get_tensor(name))
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"{self.path}: the value of {name} cannot be read: the data file is "
+                f"damaged or cut short. ({error.message})"
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+
+@contextlib.contextmanager
+def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
+    """Opens a checkpoint, wherever it lies.
+
+    Args:
+        path: a prefix (`model.ckpt-30000`), one of its files, a folder, or an archive
+            (.tar.gz, .tgz, .tar, .zip), which is unpacked into a temporary folder.
+
+    Yields:
+        The reader.
+
+    Raises:
+        ValueError: nothing there can be read as a checkpoint.
+    """
+    text = os.fspath(path)
+    if text.endswith(ARCHIVES) and os.path.isfile(text):
+        with tempfile.TemporaryDirectory(prefix="deeplab_tf-") as folder:
+            unpack(text, folder)
+            yield CheckpointReader(find_prefix(folder))
+    else:
+        yield CheckpointReader(find_prefix(text))
+
+
+def find_prefix(path: str | os.PathLike[str]) -> str:
+    """Returns the prefix of the checkpoint at `path`.
+
+    In a folder the `checkpoint` state file decides; without one, an index file is
+    searched for, below it too: the released archives all name theirs differently.
+
+    Raises:
+        ValueError: there is none, or several and nothing says which.
+    """
+    text = os.fspath(path)
+    if os.path.isfile(text + ".index"):
+        return text
+    if text.endswith(".index") and os.path.isfile(text):
+        return text.removesuffix(".index")
+    stem, _, _ = text.rpartition(".data-")
+    if stem and os.path.isfile(stem + ".index"):
+        return stem
+    if not os.path.isdir(text):
+        raise ValueError(
+            f"There is no checkpoint at {text}: expected a prefix with {text}.index "
+            f"beside it, a folder, or an archive ({', '.join(ARCHIVES)})."
+        )
+    return _find_in_folder(pathlib.Path(text))
+
+
+def _find_in_folder(folder: pathlib.Path) -> str:
+    state = _state_prefix(folder)
+    if state is not None:
+        return state
+    found = sorted(folder.rglob("*.index"))
+    if not found:
+        raise ValueError(f"There is no checkpoint (*.index) in {folder}.")
+    if len(found) > 1:
+        names = ", ".join(str(f.relative_to(folder).with_suffix("")) for f in found)
+        raise ValueError(
+            f"{folder} holds several checkpoints and no `checkpoint` file that says "
+            f"which: give the path of one of {names}."
+        )
+    return str(found[0].with_suffix(""))
+
+
+def _state_prefix(folder: pathlib.Path) -> str | None:
+    """Returns the latest checkpoint that a folder's state file names, if any."""
+    state = folder / "checkpoint"
+    if not state.is_file():
+        return None
+    import tensorflow as tf
+
+    prefix = tf.train.latest_checkpoint(str(folder))
+    return str(prefix) if prefix else None
+
+
+def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
+    """Unpacks an archive: plain files only, none outside `folder`, bounded in size.
+
+    Raises:
+        ValueError: the archive is damaged, too large, or holds a path that leads
+            outside; nothing else is written then.
+    """
+    target = pathlib.Path(folder).resolve()
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                for info in zipped.infolist():
+                    if not info.is_dir():
+                        destination = _destination(target, info.filename, archive)
+                        with zipped.open(info) as source:
+                            _copy(source, destination, target, archive)
+            return
+        with tarfile.open(archive) as tarred:
+            for member in tarred:
+                if member.isdir():
+                    continue
+                if not member.isfile():
+                    raise ValueError(
+                        f"{archive} holds {member.name}, which is a link or a device; "
+                        "only plain files are unpacked."
+                    )
+                destination = _destination(target, member.name, archive)
+                source = tarred.extractfile(member)
+                assert source is not None
+                with source:
+                    _copy(source, destination, target, archive)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(
+            f"{archive} cannot be unpacked: {error}. It may be cut short: get it again."
+        ) from error
+
+
+def _destination(target: pathlib.Path, name: str, archive) -> pathlib.Path:
+    destination = (target / name).resolve()
+    if not destination.is_relative_to(target):
+        raise ValueError(f"{archive} holds {name}, which leads outside its folder.")
+    return destination
+
+
+def _copy(source, destination: pathlib.Path, target: pathlib.Path, archive) -> None:
+    unpacked = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with destination.open("wb") as file:
+        while chunk := source.read(1 << 20):
+            unpacked += len(chunk)
+            if unpacked > MAX_UNPACKED_BYTES:
+                shutil.rmtree(target, ignore_errors=True)
+                raise ValueError(
+                    f"{archive} unpacks to more than {MAX_UNPACKED_BYTES >> 30} GB."
+                )
+            file.write(chunk)

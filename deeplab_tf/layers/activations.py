@@ -1,0 +1,32 @@
+# Licensed under the Apache License, Version 2.0.
+"""The activations of the DeepLab networks, by name."""
+
+from keras import ops
+
+
+def activate(x, activation: str | None):
+    """Applies an activation.
+
+    Args:
+        x: any tensor.
+        activation: "relu", "relu6", "sigmoid", "q_sigmoid" or None, the identity.
+            "q_sigmoid" is relu6(x + 3) * 0.16667, as research/deeplab/core/utils.py
+            writes it: not / 6.
+
+    Raises:
+        ValueError: there is no such activation.
+    """
+    if activation is None:
+        return x
+    if activation == "relu":
+        return ops.relu(x)
+    if activation == "relu6":
+        return ops.relu6(x)
+    if activation == "sigmoid":
+        return ops.sigmoid(x)
+    if activation == "q_sigmoid":
+        return ops.relu6(x + 3) * 0.16667
+    raise ValueError(
+        f"activation must be relu, relu6, sigmoid, q_sigmoid or None, "
+        f"got {activation!r}."
+    )

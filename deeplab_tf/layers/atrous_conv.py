@@ -1,0 +1,278 @@
+# Licensed under the Apache License, Version 2.0.
+"""Atrous convolutions: dense, depthwise and separable, with norm and activation."""
+
+import keras
+from keras import ops
+
+from deeplab_tf.layers.activations import activate
+from deeplab_tf.layers.batch_norm import build_norm
+from deeplab_tf.layers.styled_layer import StyledLayer
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class AtrousConv(StyledLayer):
+    """A convolution whose kernel samples its input at a rate.
+
+    With padding SAME; followed by batch norm (or a bias) and an activation.
+    Reference: DeepLab (arXiv:1606.00915), section 3.1.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: height and width of the kernel.
+        style: norm, epsilon and momentum; the activation is given apart.
+        stride: step of the kernel on the input, in pixels.
+        rate: distance of the kernel's samples, in pixels; 1 is ordinary convolution.
+        normalize: whether batch norm follows; otherwise there is a bias.
+        activation: see `activations.activate`.
+        kernel_initializer: of the kernel.
+
+    Call arguments:
+        x: [B, H, W, C].
+        training: whether this is a training step.
+
+    Returns:
+        [B, ceil(H / stride), ceil(W / stride), filters].
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 3,
+        *,
+        style,
+        stride: int = 1,
+        rate: int = 1,
+        normalize: bool = True,
+        activation: str | None = None,
+        kernel_initializer="glorot_uniform",
+        name=None,
+        dtype=None,
+        **kwargs,
+    ):
+        super().__init__(style=style, name=name, dtype=dtype, **kwargs)
+        _check_stride_and_rate(stride, rate)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.rate = rate
+        self.normalize = normalize
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.norm = build_norm(style, dtype=self.dtype_policy) if normalize else None
+
+    def build(self, input_shape):
+        """Creates the kernel and the norm or the bias."""
+        size = self.kernel_size
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(size, size, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer,
+        )
+        if self.norm is not None:
+            self.norm.build(self.compute_output_shape(input_shape))
+        else:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.filters,), initializer="zeros"
+            )
+        self.built = True
+
+    def call(self, x, training=False):
+        """Convolves, normalises and activates."""
+        x = ops.conv(
+            x,
+            self.kernel,
+            strides=self.stride,
+            padding="same",
+            data_format="channels_last",
+            dilation_rate=self.rate,
+        )
+        x = x + self.bias if self.norm is None else self.norm(x, training=training)
+        return activate(x, self.activation)
+
+    def compute_output_shape(self, input_shape):
+        """Returns [B, ceil(H / stride), ceil(W / stride), filters]."""
+        return (*_strided_shape(input_shape, self.stride), self.filters)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return super().get_config() | {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "rate": self.rate,
+            "normalize": self.normalize,
+            "activation": self.activation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class AtrousDepthwiseConv(StyledLayer):
+    """A convolution of each channel by itself, at a rate, with norm and activation.
+
+    Args:
+        kernel_size: height and width of the kernel.
+        style: norm, epsilon and momentum; the activation is given apart.
+        stride: step of the kernel on the input, in pixels.
+        rate: distance of the kernel's samples, in pixels.
+        activation: see `activations.activate`.
+        kernel_initializer: of the kernel.
+
+    Call arguments:
+        x: [B, H, W, C].
+        training: whether this is a training step.
+
+    Returns:
+        [B, ceil(H / stride), ceil(W / stride), C].
+    """
+
+    def __init__(
+        self,
+        kernel_size: int = 3,
+        *,
+        style,
+        stride: int = 1,
+        rate: int = 1,
+        activation: str | None = None,
+        kernel_initializer="glorot_uniform",
+        name=None,
+        dtype=None,
+        **kwargs,
+    ):
+        super().__init__(style=style, name=name, dtype=dtype, **kwargs)
+        _check_stride_and_rate(stride, rate)
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.rate = rate
+        self.activation = activation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.norm = build_norm(style, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        """Creates the kernel and the norm."""
+        self.depthwise_kernel = self.add_weight(
+            name="depthwise_kernel",
+            shape=(self.kernel_size, self.kernel_size, input_shape[-1], 1),
+            initializer=self.kernel_initializer,
+        )
+        self.norm.build(self.compute_output_shape(input_shape))
+        self.built = True
+
+    def call(self, x, training=False):
+        """Convolves, normalises and activates."""
+        x = ops.depthwise_conv(
+            x,
+            self.depthwise_kernel,
+            strides=self.stride,
+            padding="same",
+            data_format="channels_last",
+            dilation_rate=self.rate,
+        )
+        return activate(self.norm(x, training=training), self.activation)
+
+    def compute_output_shape(self, input_shape):
+        """Returns [B, ceil(H / stride), ceil(W / stride), C]."""
+        return (*_strided_shape(input_shape, self.stride), input_shape[-1])
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return super().get_config() | {
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "rate": self.rate,
+            "activation": self.activation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class AtrousSeparableConv(StyledLayer):
+    """A depthwise convolution at a rate, then a 1x1 convolution.
+
+    Norm and activation follow both parts. Reference: DeepLabv3+ (arXiv:1802.02611),
+    section 3.1; research/deeplab/core/utils.py: split_separable_conv2d.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: height and width of the depthwise kernel.
+        style: norm and activation of both parts.
+        rate: distance of the depthwise kernel's samples, in pixels.
+
+    Call arguments:
+        x: [B, H, W, C].
+        training: whether this is a training step.
+
+    Returns:
+        [B, H, W, filters].
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 3,
+        *,
+        style,
+        rate: int = 1,
+        name=None,
+        dtype=None,
+        **kwargs,
+    ):
+        super().__init__(style=style, name=name, dtype=dtype, **kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.rate = rate
+        self.depthwise = AtrousDepthwiseConv(
+            kernel_size,
+            style=style,
+            rate=rate,
+            activation=style.activation,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.33),
+            name="depthwise",
+            dtype=self.dtype_policy,
+        )
+        self.pointwise = AtrousConv(
+            filters,
+            1,
+            style=style,
+            activation=style.activation,
+            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.06),
+            name="pointwise",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape):
+        """Builds both parts."""
+        self.depthwise.build(input_shape)
+        self.pointwise.build(input_shape)
+        self.built = True
+
+    def call(self, x, training=False):
+        """Applies both parts."""
+        x = self.depthwise(x, training=training)
+        return self.pointwise(x, training=training)
+
+    def compute_output_shape(self, input_shape):
+        """Returns [B, H, W, filters]."""
+        return (*input_shape[:-1], self.filters)
+
+    def get_config(self):
+        """Returns the arguments of the constructor."""
+        return super().get_config() | {
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "rate": self.rate,
+        }
+
+
+def _check_stride_and_rate(stride: int, rate: int) -> None:
+    if stride < 1 or rate < 1 or (stride > 1 and rate > 1):
+        raise ValueError(
+            f"stride and rate must be at least 1 and not both above it, got stride "
+            f"{stride} and rate {rate}."
+        )
+
+
+def _strided_shape(input_shape, stride: int) -> tuple:
+    """Returns [B, ceil(H / stride), ceil(W / stride)]; unknown sides stay unknown."""
+    sides = (None if side is None else -(-side // stride) for side in input_shape[1:3])
+    return (input_shape[0], *sides)
