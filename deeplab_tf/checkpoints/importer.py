@@ -118,8 +118,10 @@ def import_weights(
         raise WeightsMismatchError(
             _describe_mismatch(path, missing, different, left_over, shapes)
         )
-    for variable, source in plan:
-        variable.assign(tensors[source])
+    # All are read before the first is assigned: a file may be damaged in its middle.
+    values = [tensors[source] for _, source in plan]
+    for (variable, _), value in zip(plan, values, strict=True):
+        variable.assign(value)
     return ImportReport(
         path=path,
         format=rules.format,

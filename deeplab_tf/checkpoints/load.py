@@ -1,0 +1,122 @@
+# Licensed under the Apache License, Version 2.0.
+"""Loads a checkpoint into a model, whichever of the known formats it has."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import keras
+import numpy as np
+
+from deeplab_tf.checkpoints import own_names, slim_names
+from deeplab_tf.checkpoints.importer import ImportReport, NameRules, import_weights
+from deeplab_tf.checkpoints.readers import CheckpointReader, open_checkpoint
+
+# Scope of a backbone of research/deeplab -> whether it is built here.
+_SLIM_SCOPES = {
+    "MobilenetV2": True,
+    "MobilenetV3": False,
+    "MobilenetEdgeTPU": False,
+    "resnet_v1_18": False,
+    "resnet_v1_50": False,
+    "resnet_v1_101": False,
+    "xception_41": False,
+    "xception_65": False,
+    "xception_71": False,
+    "pnasnet": False,
+    "hnasnet": False,
+}
+
+# TensorFlow 2 puts it into the names that it finds by walking through objects.
+_OBJECT_MARK = "/.ATTRIBUTES/"
+
+_SHOWN_NAMES = 5
+
+
+def load_checkpoint(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    use_moving_averages: bool = False,
+    skip: Sequence[str] = (),
+) -> ImportReport:
+    """Assigns every weight of a model from a checkpoint, or none.
+
+    Args:
+        model: a network of `build_model`.
+        path: a prefix (`model.ckpt-30000`), one of its files, a folder, or an archive
+            (.tar.gz, .tgz, .tar, .zip); of research/deeplab, or one of ours.
+        use_moving_averages: whether variables get the values of their exponential
+            moving averages, which a checkpoint of research/deeplab may hold.
+        skip: regular expressions of our variable paths that keep their values:
+            `^logits/` for another number of classes.
+
+    Returns:
+        What was assigned, skipped and ignored; its text is a summary.
+
+    Raises:
+        ValueError: there is no checkpoint, its files are damaged, its format is not
+            known, or it does not fit the model; then nothing was assigned.
+    """
+    with open_checkpoint(path) as reader:
+        return load_tensors(
+            model,
+            reader,
+            path=os.fspath(path),
+            use_moving_averages=use_moving_averages,
+            skip=skip,
+        )
+
+
+def load_tensors(
+    model: keras.Model,
+    reader: CheckpointReader,
+    *,
+    path: str | None = None,
+    use_moving_averages: bool = False,
+    skip: Sequence[str] = (),
+) -> ImportReport:
+    """Does what `load_checkpoint` does with a checkpoint that is open.
+
+    Args:
+        model: a network of `build_model`.
+        reader: the open checkpoint.
+        path: what messages call it; None is the reader's own path.
+        use_moving_averages: see `load_checkpoint`.
+        skip: see `load_checkpoint`.
+    """
+    path = path or reader.path
+    rules = find_rules(reader, path=path)
+    tensors: Mapping[str, np.ndarray] = reader
+    if use_moving_averages:
+        tensors = slim_names.MovingAverages(reader)
+    return import_weights(model, tensors, rules, path=path, skip=skip)
+
+
+def find_rules(names: Iterable[str], *, path: str) -> NameRules:
+    """Returns the rules of the format to which tensor names belong.
+
+    Args:
+        names: names of a checkpoint's tensors.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        ValueError: the names are of no known format.
+    """
+    names = sorted(names)
+    scopes = {name.partition("/")[0] for name in names}
+    by_object = any(_OBJECT_MARK in name for name in names)
+    if own_names.MODEL.rstrip("/") in scopes and not by_object:
+        return own_names.OWN_RULES
+    for scope in sorted(scopes & _SLIM_SCOPES.keys()):
+        if not _SLIM_SCOPES[scope]:
+            raise ValueError(
+                f"{path} is a checkpoint of research/deeplab's {scope}, which is not "
+                "built yet; MobilenetV2 is."
+            )
+        return slim_names.SLIM_RULES
+    shown = ", ".join(names[:_SHOWN_NAMES]) or "nothing"
+    raise ValueError(
+        f"{path} is a checkpoint of no known network: expected variables of "
+        f"research/deeplab (MobilenetV2/...) or of this project "
+        f"({own_names.MODEL}...), found {shown} ({len(names)} tensors)."
+    )

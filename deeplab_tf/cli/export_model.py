@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0.
+"""Exports a checkpoint: SavedModel, frozen graph, TFLite."""
+
+import dataclasses
+import pathlib
+
+from absl import flags as absl_flags
+
+from deeplab_tf.cli import flags
+from deeplab_tf.cli.reporting import run_main
+from deeplab_tf.config.evaluation import EvaluationConfig
+from deeplab_tf.config.recipe import Recipe
+
+FORMATS = ("saved_model", "tflite")
+
+flags.define("resize", "model", "export", "flip", output_stride=8)
+absl_flags.DEFINE_multi_enum(
+    "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
+)
+absl_flags.DEFINE_boolean(
+    "use_moving_averages", False, "Take the moving averages of the weights."
+)
+absl_flags.DEFINE_boolean(
+    "pad_to_crop", True, "Pad images that are smaller than the crop."
+)
+
+
+def run() -> None:
+    """Exports what the flags say."""
+    flags.check_unused()
+    checkpoint, target = flags.value("checkpoint_path"), flags.value("export_path")
+    if not checkpoint or not target:
+        raise ValueError("--checkpoint_path and --export_path must be given.")
+    paths = plan_paths(pathlib.Path(target), flags.FLAGS.format)
+
+    # Imported late, so that wrong flags are told at once.
+    from deeplab_tf.cli.network import open_network
+    from deeplab_tf.export.saved_model import export_frozen_graph, export_saved_model
+    from deeplab_tf.export.signatures import ImageSize
+    from deeplab_tf.export.tflite import export_tflite
+
+    image_size = ImageSize(
+        **{
+            field.name: flags.value(field.name)
+            for field in dataclasses.fields(ImageSize)
+        }
+    )
+    averages = flags.FLAGS.use_moving_averages
+    with open_network(
+        checkpoint,
+        num_classes=flags.value("num_classes"),
+        use_moving_averages=averages,
+    ) as network:
+        print(network.report)
+        evaluation = evaluation_from_flags(network.recipe)
+        common = {"config": network.config, "evaluation": evaluation}
+        for format_, path in paths.items():
+            if format_ == "tflite":
+                result = export_tflite(network.model, path, **common)
+            elif format_ == "frozen_graph":
+                result = export_frozen_graph(
+                    network.model, path, image_size=image_size, **common
+                )
+            else:
+                result = export_saved_model(
+                    network.model, path, image_size=image_size, **common
+                )
+            print(result)
+
+
+def plan_paths(target: pathlib.Path, formats: list[str]) -> dict[str, pathlib.Path]:
+    """Returns which format goes where.
+
+    A path that ends in `.pb` is a frozen graph, as research/deeplab writes it. One
+    format goes to the path itself; of several, `saved_model/` and `model.tflite` go
+    into it as a folder, and so does TFLite to a path that does not end in `.tflite`.
+
+    Raises:
+        ValueError: several formats for one file.
+    """
+    formats = list(dict.fromkeys(formats))
+    if target.suffix == ".pb":
+        if formats != ["saved_model"]:
+            raise ValueError(
+                f"--export_path={target} is a frozen graph; for other formats give a "
+                "folder."
+            )
+        return {"frozen_graph": target}
+    if target.suffix == ".tflite":
+        if "saved_model" in formats and flags.is_given("format"):
+            raise ValueError(
+                f"--export_path={target} is one TFLite file; for several formats give "
+                "a folder."
+            )
+        return {"tflite": target}
+    if formats == ["saved_model"]:
+        return {"saved_model": target}
+    names = {"saved_model": "saved_model", "tflite": "model.tflite"}
+    return {format_: target / names[format_] for format_ in formats}
+
+
+def evaluation_from_flags(recipe: Recipe | None) -> EvaluationConfig:
+    """Returns crop, scales and flip: a given flag wins over the recipe."""
+    defaults = EvaluationConfig() if recipe is None else recipe.evaluation
+    changes = {}
+    if flags.is_given("crop_size"):
+        changes["crop_size"] = flags.size("crop_size")
+    if flags.is_given("inference_scales"):
+        changes["scales"] = flags.value("inference_scales")
+    if flags.is_given("add_flipped_images"):
+        changes["flip"] = flags.value("add_flipped_images")
+    if flags.FLAGS["pad_to_crop"].present:
+        changes["pad_to_crop"] = flags.FLAGS.pad_to_crop
+    return dataclasses.replace(defaults, **changes)
+
+
+def main() -> None:
+    """The console script."""
+    run_main(run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+# Licensed under the Apache License, Version 2.0.
+"""The network of a command: from a checkpoint, its configuration and the flags."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from deeplab_tf.checkpoints import readers
+from deeplab_tf.checkpoints.importer import ImportReport
+from deeplab_tf.checkpoints.load import load_tensors
+from deeplab_tf.cli import flags, model_options
+from deeplab_tf.config import serialization
+from deeplab_tf.config.recipe import ModelConfig, Recipe
+from deeplab_tf.models import build_model
+
+CONFIG_FILE = "config.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network with its weights.
+
+    Attributes:
+        model: the network.
+        config: what it was built from.
+        recipe: the recipe beside the checkpoint, if there is one.
+        prefix: path of the checkpoint.
+        report: what was loaded.
+    """
+
+    model: keras.Model
+    config: ModelConfig
+    recipe: Recipe | None
+    prefix: str
+    report: ImportReport
+
+
+@contextlib.contextmanager
+def open_network(
+    path: str | os.PathLike,
+    *,
+    base: ModelConfig | None = None,
+    num_classes: int | None = None,
+    use_moving_averages: bool = False,
+) -> Iterator[Network]:
+    """Builds and loads the network of a checkpoint.
+
+    A flag that was given wins over the configuration beside the checkpoint, that over
+    `base`, and this over the original's defaults.
+
+    Args:
+        path: prefix, folder or archive.
+        base: configuration of a recipe; None is the original's defaults.
+        num_classes: number of classes where no configuration lies beside it.
+        use_moving_averages: whether to load the moving averages of the weights.
+
+    Yields:
+        The network; an archive is unpacked only so long.
+    """
+    with readers.open_checkpoint(path) as reader:
+        recipe = read_recipe(reader.path)
+        given: dict[str, Any] = flags.given_model_options()
+        if flags.is_given("num_classes"):
+            given["num_classes"] = flags.value("num_classes")
+        if recipe is not None:
+            config = model_options.change_config(
+                recipe.model, given, from_checkpoint=True
+            )
+        else:
+            if num_classes is not None:
+                given.setdefault("num_classes", num_classes)
+            if base is not None:
+                config = model_options.change_config(base, given)
+            else:
+                given.setdefault("output_stride", flags.value("output_stride"))
+                config = model_options.build_config(given)
+        model = build_model(config)
+        report = load_tensors(model, reader, use_moving_averages=use_moving_averages)
+        yield Network(
+            model=model,
+            config=config,
+            recipe=recipe,
+            prefix=reader.path,
+            report=report,
+        )
+
+
+def read_recipe(prefix: str) -> Recipe | None:
+    """Returns the recipe beside a checkpoint, or None where there is none.
+
+    Raises:
+        ValueError: the file is damaged or of another version.
+    """
+    file = pathlib.Path(prefix).parent / CONFIG_FILE
+    if not file.is_file():
+        return None
+    try:
+        recipe = serialization.from_json(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"{file} holds a {type(recipe).__name__}, not a recipe.")
+    return recipe

@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0.
+"""Networks as TFLite files of a fixed size."""
+
+import dataclasses
+import os
+import pathlib
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deeplab_tf.config.evaluation import EvaluationConfig
+from deeplab_tf.config.recipe import ModelConfig
+from deeplab_tf.export import comparison, signatures
+from deeplab_tf.export.comparison import Comparison
+
+
+def export_tflite(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    config: ModelConfig,
+    evaluation: EvaluationConfig,
+) -> Comparison:
+    """Writes a float32 TFLite file, runs it and compares it with the model.
+
+    It takes uint8 [1, H, W, 3] and returns int32 [1, H, W] labels, with H x W the
+    crop. The size is fixed, since only then the converter turns atrous depthwise
+    convolutions into one operation each, instead of a SPACE_TO_BATCH_ND chain.
+
+    Args:
+        model: built from `config`.
+        path: the file.
+        config: of the network.
+        evaluation: crop, scales and flip, which go into the graph.
+
+    Returns:
+        The comparison, which is also stored beside the file.
+
+    Raises:
+        ValueError: the file holds operations that phones lack.
+    """
+    path = pathlib.Path(path)
+    predict = signatures.build_predictor(
+        model, config, dataclasses.replace(evaluation, pad_to_crop=False)
+    ).select(["labels"])
+    height, width = evaluation.crop_size
+    images = tf.TensorSpec([1, height, width, 3], tf.uint8, name=signatures.INPUT_NAME)
+
+    @tf.function(input_signature=[images])
+    def predict_labels(ImageTensor):
+        images = tf.cast(ImageTensor, tf.float32)
+        return {signatures.OUTPUT_NAME: predict.function(images)["labels"]}
+
+    module = tf.Module()
+    module.model_variables = [variable.value for variable in model.variables]
+    module.predict_labels = predict_labels
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [predict_labels.get_concrete_function()], module
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    content = converter.convert()
+    _check_operations(content, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    run = load_tflite(path)
+    return comparison.compare(
+        path,
+        "tflite",
+        comparison.probe_images((1, height, width), (1, height, width)),
+        exported=run,
+        model=lambda images: predict(images)["labels"],
+    )
+
+
+def load_tflite(path: str | os.PathLike):
+    """Returns a function uint8 [1, H, W, 3] -> int32 [1, H, W] that runs a file."""
+    interpreter = _interpreter(path=os.fspath(path))
+    interpreter.allocate_tensors()
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
+
+    def run(images: np.ndarray) -> np.ndarray:
+        interpreter.set_tensor(input_index, images)
+        interpreter.invoke()
+        return interpreter.get_tensor(output_index)
+
+    return run
+
+
+def list_operations(content: bytes) -> list[str]:
+    """Returns the names of the operations of a TFLite file, in order."""
+    # Without a delegate: one would show itself instead of what it runs.
+    plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = _interpreter(content=content, resolver=plain)
+    return [op["op_name"] for op in interpreter._get_ops_details()]
+
+
+def _interpreter(
+    *,
+    path: str | None = None,
+    content: bytes | None = None,
+    resolver=tf.lite.experimental.OpResolverType.AUTO,
+):
+    with warnings.catch_warnings():
+        # TensorFlow announces that it will give this class to another package.
+        warnings.simplefilter("ignore")
+        return tf.lite.Interpreter(
+            model_path=path,
+            model_content=content,
+            experimental_op_resolver_type=resolver,
+            num_threads=os.cpu_count(),
+        )
+
+
+def _check_operations(content: bytes, path: pathlib.Path) -> None:
+    """Raises ValueError for operations that delegates refuse."""
+    found = sorted(
+        {
+            name
+            for name in list_operations(content)
+            if name in ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND")
+            or name.startswith(("Flex", "FLEX", "CUSTOM"))
+        }
+    )
+    if found:
+        raise ValueError(
+            f"{path} was not written: the converter left {', '.join(found)} in it, "
+            "which phones run slowly or not at all."
+        )

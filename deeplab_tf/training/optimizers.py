@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0.
+"""Rules of the update: optimizers, weight decay and gradient multipliers.
+
+Weight decay and multipliers are no part of a network: they are rules over the paths of
+its variables, of which the first that matches counts.
+"""
+
+import re
+
+import keras
+from keras import ops
+
+from deeplab_tf.config import train as train_config
+from deeplab_tf.training import schedules
+
+# Path pattern -> factor on the weight decay. Depthwise kernels, batch norm and biases
+# have none.
+WEIGHT_DECAY_RULES = ((r"(^|/)kernel$", 1.0),)
+
+# Path pattern -> factor on the gradient.
+BIAS_RULES = ((r"(^|/)bias$", 2.0),)
+
+LOGITS_LAYERS = r"^logits/"
+# All that follows the backbone.
+HEAD_LAYERS = r"^(logits|aspp|image_pooling|concat_projection|decoder)/"
+
+
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class Momentum(keras.optimizers.Optimizer):
+    """TensorFlow 1's momentum: a = momentum * a + g; w = w - rate * a.
+
+    Keras' SGD folds the learning rate into the velocity, which is another rule as soon
+    as the rate changes.
+
+    Args:
+        learning_rate: a number or a schedule.
+        momentum: share of the accumulated gradient that an update keeps.
+        name: name of the optimizer.
+    """
+
+    def __init__(self, learning_rate, *, momentum: float = 0.9, name: str = "momentum"):
+        super().__init__(learning_rate=learning_rate, name=name)
+        self.momentum = momentum
+
+    def build(self, variables):
+        """Creates one accumulator per variable, zero at first."""
+        if self.built:
+            return
+        super().build(variables)
+        self.accumulators = self.add_optimizer_variables(variables, "accumulator")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one variable and its accumulator."""
+        accumulator = self.accumulators[self._get_variable_index(variable)]
+        gradient = ops.cast(gradient, variable.dtype)
+        accumulated = accumulator * self.momentum + gradient
+        self.assign(accumulator, accumulated)
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, accumulated * rate)
+
+    def get_config(self):
+        """Returns the configuration as JSON types."""
+        config = super().get_config()
+        return {
+            "name": config["name"],
+            "learning_rate": config["learning_rate"],
+            "momentum": self.momentum,
+        }
+
+
+def build_optimizer(config: train_config.TrainConfig) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a training, with its schedule.
+
+    With float16 it scales the loss: a loop of its own must differentiate
+    `optimizer.scale_loss(loss)`.
+    """
+    rate = schedules.LearningRate(config.schedule, total_steps=config.steps)
+    rule = config.optimizer
+    if isinstance(rule, train_config.MomentumConfig):
+        optimizer = Momentum(rate, momentum=rule.momentum)
+    elif isinstance(rule, train_config.AdamConfig):
+        # Keras adds epsilon where TensorFlow 1 does ("epsilon hat" of the paper).
+        constant_rate = rule.learning_rate
+        optimizer = keras.optimizers.Adam(
+            rate if constant_rate is None else constant_rate, epsilon=rule.epsilon
+        )
+    else:
+        raise ValueError(
+            f"optimizer must be a MomentumConfig or an AdamConfig, got {rule!r}."
+        )
+    if config.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def factor_of(path: str, *, rules, default: float) -> float:
+    """Returns the factor of the first rule whose pattern is found in a path."""
+    for pattern, factor in rules:
+        if re.search(pattern, path):
+            return factor
+    return default
+
+
+def l2_loss(variables, *, weight_decay: float, rules=WEIGHT_DECAY_RULES):
+    """Returns the sum over variables of weight_decay * sum(w ** 2) / 2.
+
+    Args:
+        variables: variables of a network; those without a rule add nothing.
+        weight_decay: factor on all.
+        rules: (path pattern, factor) pairs.
+
+    Returns:
+        A float32 scalar.
+    """
+    total = ops.zeros((), dtype="float32")
+    for variable in variables:
+        factor = weight_decay * factor_of(variable.path, rules=rules, default=0.0)
+        if factor:
+            square = ops.square(ops.cast(variable, "float32"))
+            total = total + (factor / 2.0) * ops.sum(square)
+    return total
+
+
+def gradient_multiplier(path: str, *, config: train_config.TrainConfig) -> float:
+    """Returns the factor on the gradient of a variable, its weight decay included.
+
+    Biases take twice the gradient, and the last layers the configured multiple of it.
+
+    Args:
+        path: path of the variable, as `aspp/aspp1/pointwise/kernel`.
+        config: says which layers are the last, and their factor.
+
+    Reference: research/deeplab, utils/train_utils.py,
+    get_model_gradient_multipliers.
+    """
+    logits_only = config.last_layers_contain_logits_only
+    last_layers = LOGITS_LAYERS if logits_only else HEAD_LAYERS
+    last_layer_rules = ((last_layers, config.last_layer_gradient_multiplier),)
+    return factor_of(path, rules=BIAS_RULES, default=1.0) * factor_of(
+        path, rules=last_layer_rules, default=1.0
+    )
+
+
+def multiply_gradients(gradients, *, variables, config: train_config.TrainConfig):
+    """Returns the gradients times their multipliers; None stays None.
+
+    Args:
+        gradients: one per variable.
+        variables: the variables, in the same order.
+        config: says which layers are the last, and their factor.
+    """
+    products = []
+    for gradient, variable in zip(gradients, variables, strict=True):
+        factor = gradient_multiplier(variable.path, config=config)
+        scaled = gradient is not None and factor != 1.0
+        products.append(gradient * factor if scaled else gradient)
+    return products
