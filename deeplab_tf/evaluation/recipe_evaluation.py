@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0.
+"""Evaluation of a predictor on the data of a recipe."""
+
+import os
+from collections.abc import Callable
+
+from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.data import dataset_json, pipeline, sources
+from deeplab_tf.evaluation.evaluate import evaluate
+from deeplab_tf.evaluation.report import Report
+from deeplab_tf.inference.fit_to_crop import fit_to_crop
+from deeplab_tf.inference.predictor import Predictor
+
+
+def evaluate_recipe(
+    recipe: Recipe,
+    predict: Predictor,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    split: str | None = None,
+    max_examples: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Scores a predictor on a split, as the recipe says it is done.
+
+    Args:
+        recipe: says data set, split, resizing and crop.
+        predict: of a network, with its scales and flips; the padding to the crop is
+            added here.
+        data_dir: folder of the records; None for a data set that is drawn.
+        split: None is the recipe's.
+        max_examples: 0 takes all.
+        progress: called with the number of images so far.
+
+    Raises:
+        ValueError: there are no such records, or their labels are not valid.
+    """
+    info = dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
+    split = split or recipe.data.eval_split
+    source = sources.open_source(data_dir, split=split, info=info)
+    fitted = fit_to_crop(
+        predict,
+        crop_size=recipe.evaluation.crop_size,
+        padding_pixel=recipe.model.backbone.padding_pixel,
+        pad_to_crop=recipe.evaluation.pad_to_crop,
+    )
+    return evaluate(
+        fitted,
+        pipeline.eval_dataset(source, recipe.data),
+        num_classes=info.num_classes,
+        ignore_label=info.ignore_label,
+        class_names=info.classes,
+        max_examples=max_examples,
+        progress=progress,
+        details={"recipe": recipe.name, "dataset": info.name, "split": split},
+    )

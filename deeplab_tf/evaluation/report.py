@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0.
+"""The result of an evaluation, as numbers, JSON, CSV and a table."""
+
+import csv
+import dataclasses
+import functools
+import io
+import json
+import math
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from deeplab_tf.metrics.confusion_matrix import Scores, compute_scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """What an evaluation found.
+
+    Attributes:
+        class_names: name of each class.
+        confusion_matrix: [C, C] pixel counts over all images, rows labels, columns
+            predictions.
+        num_images: images that were evaluated.
+        seconds: how long it took.
+        details: what was evaluated, as the caller describes it: checkpoint, step,
+            split, ...; goes into the JSON file as it is.
+    """
+
+    class_names: tuple[str, ...]
+    confusion_matrix: np.ndarray
+    num_images: int
+    seconds: float
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @functools.cached_property
+    def scores(self) -> Scores:
+        """IoU and accuracy, per class and in the mean."""
+        return compute_scores(self.confusion_matrix)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean intersection over union of the classes that occur, 0 to 1."""
+        return self.scores.mean_iou
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything as JSON values; None for a score that does not exist."""
+        scores = self.scores
+        return {
+            **self.details,
+            "mean_iou": scores.mean_iou,
+            "mean_accuracy": scores.mean_accuracy,
+            "pixel_accuracy": scores.pixel_accuracy,
+            "num_images": self.num_images,
+            "num_pixels": scores.num_pixels,
+            "seconds": self.seconds,
+            "classes": [
+                {
+                    "id": class_id,
+                    "name": name,
+                    "iou": _number_or_none(scores.class_iou[class_id]),
+                    "accuracy": _number_or_none(scores.class_accuracy[class_id]),
+                    "pixels": scores.class_pixels[class_id],
+                }
+                for class_id, name in enumerate(self.class_names)
+            ],
+            "confusion_matrix": self.confusion_matrix.tolist(),
+        }
+
+    def to_json(self) -> str:
+        """Returns `to_dict` as text, one line for each row of the confusion matrix."""
+        document = self.to_dict()
+        rows = document.pop("confusion_matrix")
+        text = json.dumps(document, indent=2, allow_nan=False).removesuffix("\n}")
+        matrix = ",\n".join(f"    {json.dumps(row)}" for row in rows)
+        return f'{text},\n  "confusion_matrix": [\n{matrix}\n  ]\n}}\n'
+
+    def to_csv(self) -> str:
+        """Returns a line for each class and one for the mean; NaN is an empty cell."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        document = self.to_dict()
+        writer.writerow(["id", "name", "iou", "accuracy", "pixels"])
+        for row in document["classes"]:
+            writer.writerow(row.values())
+        means = [document["mean_iou"], document["mean_accuracy"]]
+        writer.writerow(["", "mean", *means, document["num_pixels"]])
+        return text.getvalue()
+
+    def to_table(self) -> str:
+        """Returns the scores for a reader: a line for each class, then the means."""
+        scores = self.scores
+        width = max(len(name) for name in (*self.class_names, "class", "mean"))
+        lines = [f"{'class':{width}}     IoU  accuracy        pixels"]
+        rows = [
+            *zip(
+                self.class_names,
+                scores.class_iou,
+                scores.class_accuracy,
+                scores.class_pixels,
+                strict=True,
+            ),
+            ("mean", scores.mean_iou, scores.mean_accuracy, scores.num_pixels),
+        ]
+        for name, iou, accuracy, pixels in rows:
+            lines.append(
+                f"{name:{width}}  {_format_score(iou)}    {_format_score(accuracy)}  "
+                f"{pixels:>12}"
+            )
+        rate = self.num_images / max(self.seconds, 1e-9)
+        lines.append(f"pixel accuracy {scores.pixel_accuracy:.4f}")
+        lines.append(
+            f"{self.num_images} images in {self.seconds:.1f} s ({rate:.1f} images/s)"
+        )
+        return "\n".join(lines)
+
+    def save(self, folder: str | os.PathLike[str], *, name: str = "eval") -> None:
+        """Writes `<name>.json` and `<name>.csv` into a folder, each whole or not.
+
+        Args:
+            folder: made if it does not exist.
+            name: stem of the files.
+        """
+        target = pathlib.Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for suffix, text in ((".json", self.to_json()), (".csv", self.to_csv())):
+            partial = target / f"{name}{suffix}.partial"
+            try:
+                partial.write_text(text)
+                os.replace(partial, target / f"{name}{suffix}")
+            finally:
+                partial.unlink(missing_ok=True)
+
+
+def _number_or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _format_score(value: float) -> str:
+    return "     -" if math.isnan(value) else f"{value:6.4f}"

@@ -1,0 +1,193 @@
+# Licensed under the Apache License, Version 2.0.
+"""Predictor: a function from images to Outputs, and the one of a single network."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection
+from typing import Any, cast
+
+import keras
+import tensorflow as tf
+
+from deeplab_tf.layers import resize
+from deeplab_tf.structures import Outputs
+
+# Side of the image whose logits tell the stride of a network of any size.
+_PROBE_SIZE = 513
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """A function images -> Outputs. Wrappers take one and return one.
+
+    Called inside a `tf.function` it adds its operations to that graph, where those
+    of outputs that nobody reads are pruned. Called eagerly it runs a graph of its
+    own that is traced once, for all batch sizes, heights and widths.
+
+    Attributes:
+        function: [B, H, W, 3] float32 RGB in 0..255 -> Outputs, in TensorFlow
+            operations that work with unknown batch, height and width.
+        logits_stride: image size over size of `semantic`; None where there are no
+            logits on the grid of the image.
+    """
+
+    function: Callable[[tf.Tensor], Outputs]
+    logits_stride: int | None = None
+
+    def __call__(self, images: Any) -> Outputs:
+        """Predicts images.
+
+        Args:
+            images: [B, H, W, 3] or [H, W, 3] RGB in 0..255, of any number type.
+
+        Returns:
+            Outputs of these images, without a batch axis where `images` has none.
+        """
+        images = tf.convert_to_tensor(images)
+        rank = images.shape.rank
+        if rank not in (3, 4) or images.shape[-1] not in (3, None):
+            raise ValueError(
+                "Images must be [batch, height, width, 3] or [height, width, 3], got "
+                f"the shape {images.shape}."
+            )
+        images = tf.cast(images, tf.float32)
+        batch = images if rank == 4 else images[None]
+        batch = tf.ensure_shape(batch, [None, None, None, 3])
+        run = self._graph if tf.executing_eagerly() else self.function
+        outputs = run(batch)
+        if rank == 4:
+            return outputs
+        batched = cast(dict[str, Any], outputs)
+        return cast(Outputs, {name: value[0] for name, value in batched.items()})
+
+    def select(self, names: Collection[str]) -> "Predictor":
+        """Returns a predictor of the named outputs alone.
+
+        An eager call of it spends nothing on the others: `select(["labels"])` takes
+        no softmax.
+
+        Args:
+            names: keys of Outputs.
+        """
+        selection = tuple(sorted(set(names)))
+        if selection in self._selections:
+            return self._selections[selection]
+
+        def select_outputs(images: tf.Tensor) -> Outputs:
+            outputs = cast(dict[str, Any], self.function(images))
+            missing = sorted(set(selection) - set(outputs))
+            if missing:
+                raise ValueError(
+                    f"This predictor has no output {', '.join(missing)}: it has "
+                    f"{', '.join(sorted(outputs))}."
+                )
+            return cast(Outputs, {name: outputs[name] for name in selection})
+
+        selected = dataclasses.replace(self, function=select_outputs)
+        self._selections[selection] = selected
+        return selected
+
+    @functools.cached_property
+    def _selections(self) -> dict[tuple[str, ...], "Predictor"]:
+        # Kept, for each has a graph that must not be traced again.
+        return {}
+
+    @functools.cached_property
+    def _graph(self) -> Callable[[tf.Tensor], Outputs]:
+        signature = [tf.TensorSpec([None, None, None, 3], tf.float32)]
+        return tf.function(self.function, input_signature=signature)
+
+
+def predictor(
+    model: keras.Model,
+    *,
+    logits_stride: int | None = None,
+    upsample_logits: bool = True,
+) -> Predictor:
+    """Returns the predictor of a network.
+
+    Its outputs are `semantic`, the network's logits; `probabilities`, the softmax of
+    the logits resized to the image; and `labels`, the argmax of the same.
+
+    Args:
+        model: takes [B, H, W, 3] float32 and returns a dict with `semantic`.
+        logits_stride: input size over size of the logits; measured if None.
+        upsample_logits: whether the logits are resized before softmax and argmax. If
+            not, `probabilities` are resized bilinearly and `labels` to the nearest,
+            which is faster and shows blocks.
+
+    Reference: research/deeplab/model.py, predict_labels.
+    """
+    stride = measure_logits_stride(model) if logits_stride is None else logits_stride
+    finish = upsampled_outputs if upsample_logits else blocky_outputs
+
+    def predict(images: tf.Tensor) -> Outputs:
+        logits = model(images, training=False)["semantic"]
+        return finish(logits, image_size(images))
+
+    return Predictor(function=predict, logits_stride=stride)
+
+
+def upsampled_outputs(logits: tf.Tensor, size: Any) -> Outputs:
+    """Returns Outputs from logits that are resized before softmax and argmax.
+
+    Args:
+        logits: [B, h, w, C].
+        size: (height, width) of the image.
+    """
+    upsampled = resize.resize_bilinear(logits, size)
+    return Outputs(
+        semantic=logits,
+        probabilities=tf.nn.softmax(upsampled),
+        labels=tf.argmax(upsampled, axis=-1, output_type=tf.int32),
+    )
+
+
+def blocky_outputs(logits: tf.Tensor, size: Any) -> Outputs:
+    """Returns Outputs from logits that are resized after softmax and argmax.
+
+    Args:
+        logits: [B, h, w, C].
+        size: (height, width) of the image.
+    """
+    labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return Outputs(
+        semantic=logits,
+        probabilities=resize.resize_bilinear(tf.nn.softmax(logits), size),
+        labels=resize.resize_nearest(labels[..., None], size)[..., 0],
+    )
+
+
+def image_size(images: tf.Tensor) -> tuple[Any, Any]:
+    """Returns (height, width) of [B, H, W, C]: ints where known, else scalars."""
+    dynamic = tf.shape(images)
+    height, width = images.shape[1:3]
+    return (
+        dynamic[1] if height is None else height,
+        dynamic[2] if width is None else width,
+    )
+
+
+def measure_logits_stride(model: keras.Model) -> int:
+    """Returns input size over size of the logits, a power of two.
+
+    Args:
+        model: takes [B, H, W, 3] and returns a dict with `semantic`.
+    """
+    shape = tuple(model.input_shape)
+    size = tuple(_PROBE_SIZE if side is None else side for side in shape[1:3])
+    outputs = model.compute_output_shape((1, *size, 3))
+    if not isinstance(outputs, dict) or "semantic" not in outputs:
+        raise ValueError(
+            f"A network must return a dict with the logits under 'semantic', got "
+            f"{outputs}."
+        )
+    logits_size = tuple(outputs["semantic"][1:3])
+    for stride in (1, 2, 4, 8, 16, 32, 64):
+        expected = tuple(resize.scale_dimension(side, 1 / stride) for side in size)
+        if logits_size == expected:
+            return stride
+    raise ValueError(
+        f"Logits of {logits_size} pixels for an image of {size} have no stride: pass "
+        "logits_stride."
+    )
