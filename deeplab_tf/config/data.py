@@ -43,5 +43,21 @@ class DataConfig:
                 f"Scale factors must satisfy 0 < min <= max, got "
                 f"{self.min_scale_factor} and {self.max_scale_factor}."
             )
+        if self.scale_factor_step_size < 0:
+            raise ValueError(
+                f"scale_factor_step_size must not be negative, got "
+                f"{self.scale_factor_step_size}."
+            )
+        if not 0 <= self.flip_probability <= 1:
+            raise ValueError(
+                f"flip_probability must lie in [0, 1], got {self.flip_probability}."
+            )
+        if self.min_resize_value is None and (
+            self.max_resize_value is not None or self.resize_factor is not None
+        ):
+            raise ValueError(
+                "max_resize_value and resize_factor bound the resizing to "
+                "min_resize_value: set that too."
+            )
         if min(self.crop_size) < 1:
             raise ValueError(f"crop_size must be positive, got {self.crop_size}.")
