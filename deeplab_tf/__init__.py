@@ -9,14 +9,39 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> module.
+# Public name -> (module, name there).
 _PUBLIC = {
-    "AtrousConv": "deeplab_tf.layers.atrous_conv",
-    "AtrousSeparableConv": "deeplab_tf.layers.atrous_conv",
-    "ASPP": "deeplab_tf.layers.aspp",
-    "Decoder": "deeplab_tf.layers.decoder",
-    "build_backbone": "deeplab_tf.backbones",
-    "build_model": "deeplab_tf.models",
+    "AtrousConv": ("deeplab_tf.layers.atrous_conv", "AtrousConv"),
+    "AtrousSeparableConv": ("deeplab_tf.layers.atrous_conv", "AtrousSeparableConv"),
+    "ASPP": ("deeplab_tf.layers.aspp", "ASPP"),
+    "BatchNorm": ("deeplab_tf.layers.batch_norm", "BatchNorm"),
+    "Decoder": ("deeplab_tf.layers.decoder", "Decoder"),
+    "DeepLabV3Config": ("deeplab_tf.config.deeplab_v3", "DeepLabV3Config"),
+    "DeepLabV3PlusConfig": ("deeplab_tf.config.deeplab_v3plus", "DeepLabV3PlusConfig"),
+    "ImagePooling": ("deeplab_tf.layers.image_pooling", "ImagePooling"),
+    "MobileNetV2Config": ("deeplab_tf.config.mobilenet_v2", "MobileNetV2Config"),
+    "Momentum": ("deeplab_tf.training.optimizers", "Momentum"),
+    "Recipe": ("deeplab_tf.config.recipe", "Recipe"),
+    "SoftmaxCrossEntropy": (
+        "deeplab_tf.losses.softmax_cross_entropy",
+        "SoftmaxCrossEntropy",
+    ),
+    "build_backbone": ("deeplab_tf.backbones", "build_backbone"),
+    "build_model": ("deeplab_tf.models", "build_model"),
+    "dataset": ("deeplab_tf.data.catalog", "get_dataset_info"),
+    "evaluate": ("deeplab_tf.evaluation.recipe_evaluation", "evaluate_recipe"),
+    "export_frozen_graph": ("deeplab_tf.export.saved_model", "export_frozen_graph"),
+    "export_saved_model": ("deeplab_tf.export.saved_model", "export_saved_model"),
+    "export_tflite": ("deeplab_tf.export.tflite", "export_tflite"),
+    "fit_model": ("deeplab_tf.training.fit", "fit_model"),
+    "fit_to_crop": ("deeplab_tf.inference.fit_to_crop", "fit_to_crop"),
+    "get_recipe": ("deeplab_tf.recipes", "get_recipe"),
+    "list_recipes": ("deeplab_tf.recipes", "list_recipes"),
+    "load_checkpoint": ("deeplab_tf.checkpoints.load", "load_checkpoint"),
+    "multi_scale": ("deeplab_tf.inference.multi_scale", "multi_scale"),
+    "overlay": ("deeplab_tf.visualization.overlay", "overlay"),
+    "predictor": ("deeplab_tf.inference.predictor", "predictor"),
+    "train": ("deeplab_tf.training.train", "train"),
 }
 
 __all__ = sorted(_PUBLIC)
@@ -25,7 +50,8 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'deeplab_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

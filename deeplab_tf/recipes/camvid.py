@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0.
+"""Recipes of our own for CamVid, 11 classes at 480 x 360."""
+
+import dataclasses
+
+from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.data import DataConfig
+from deeplab_tf.config.deeplab_v3 import HEAD_STYLE
+from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
+from deeplab_tf.config.evaluation import EvaluationConfig
+from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.config.train import AdamConfig, PolySchedule, SlowStart, TrainConfig
+from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+
+# Half an hour on a CPU is a short run: the statistics must forget their start in it.
+NORM_MOMENTUM = 0.98
+
+DEEPLAB_V3PLUS_MOBILENET_V2_CAMVID = Recipe(
+    name="deeplab_v3plus_mobilenet_v2_camvid",
+    source="This project: from random weights in half an hour on two CPU cores.",
+    expected="see g3doc/training.md for the measured curve",
+    model=DeepLabV3PlusConfig(
+        num_classes=11,
+        backbone=MobileNetV2Config(output_stride=16),
+        backbone_style=dataclasses.replace(
+            MOBILENET_STYLE, norm_momentum=NORM_MOMENTUM
+        ),
+        aspp=ASPPConfig(filters=128, atrous_rates=(3, 6, 9)),
+        head_style=dataclasses.replace(HEAD_STYLE, norm_momentum=NORM_MOMENTUM),
+    ),
+    data=DataConfig(
+        dataset="camvid",
+        crop_size=(241, 321),
+        min_scale_factor=0.5,
+        max_scale_factor=1.5,
+    ),
+    train=TrainConfig(
+        steps=2000,
+        batch_size=8,
+        loss=SoftmaxCrossEntropy(ignore_label=11),
+        schedule=PolySchedule(
+            learning_rate=2e-3,
+            slow_start=SlowStart(steps=100, learning_rate=1e-4, linear=True),
+        ),
+        optimizer=AdamConfig(learning_rate=None),
+        weight_decay=4e-5,
+        log_steps=20,
+        save_interval_steps=200,
+        eval_interval_steps=400,
+        keep_checkpoints=2,
+    ),
+    evaluation=EvaluationConfig(crop_size=(360, 480)),
+)
+
+RECIPES = (DEEPLAB_V3PLUS_MOBILENET_V2_CAMVID,)
