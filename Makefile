@@ -33,7 +33,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/forward.py
+	$(BIN)/python benchmarks/batch_norm.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -29,6 +29,8 @@ setup(
         "absl-py",
         "pillow",
         "tensorflow-datasets",
+        # tensorflow-datasets needs it to prepare data and does not say so.
+        "importlib_resources",
     ],
     extras_require=EXTRAS,
     entry_points={
