@@ -128,7 +128,8 @@ class TrainConfig:
         precision: "float32", "mixed_bfloat16" or "mixed_float16".
         seed: seeds initialisation, order, augmentation and dropout.
         log_steps: steps between two progress lines and TensorBoard scalars.
-        save_interval_steps: steps between two checkpoints.
+        save_interval_steps: steps between two checkpoints; 0 saves none by steps, but
+            by time where that is asked for, and at the end.
         eval_interval_steps: steps between two validations; 0 validates at the end
             only.
         max_eval_examples: validation stops after so many examples; 0 takes all.
@@ -159,6 +160,16 @@ class TrainConfig:
             raise ValueError(
                 f"steps and batch_size must be at least 1, got {self.steps} and "
                 f"{self.batch_size}."
+            )
+        if self.log_steps < 1 or self.keep_checkpoints < 1:
+            raise ValueError(
+                f"log_steps and keep_checkpoints must be at least 1, got "
+                f"{self.log_steps} and {self.keep_checkpoints}."
+            )
+        if self.save_interval_steps < 0 or self.eval_interval_steps < 0:
+            raise ValueError(
+                f"save_interval_steps and eval_interval_steps must not be negative, "
+                f"got {self.save_interval_steps} and {self.eval_interval_steps}."
             )
         if self.precision not in PRECISIONS:
             raise ValueError(

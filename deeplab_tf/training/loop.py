@@ -1,0 +1,237 @@
+# Licensed under the Apache License, Version 2.0.
+"""The training loop: a step on every replica, and Keras callbacks around it.
+
+It is driven by steps, knows no epochs, and calls of a `keras.callbacks.Callback` the
+methods `on_train_begin`, `on_train_batch_begin`, `on_train_batch_end` and
+`on_train_end`. Their `batch` is the number of updates at that moment. The logs are
+tensors, so that a step waits for the device only where a callback reads them.
+"""
+
+import collections
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from deeplab_tf.config.train import TrainConfig
+from deeplab_tf.training import optimizers
+
+# Distance of the replicas' dropout seeds; any number other than 0 will do.
+_SEED_STRIDE = 7919
+_NO_STEP = -1
+
+
+class NonFiniteLossError(ValueError):
+    """The loss, or a value to be saved, is not a finite number."""
+
+
+class TrainLoop:
+    """A network, its loss and its optimizer, trained step by step.
+
+    Build it under `strategy.scope()`, as the network.
+
+    The loss of a step is the mean over the replicas of `loss(targets, outputs)`, plus
+    the weight decay. Where the loss is a mean over pixels, as the cross entropy, that
+    is the mean over the batch if all replicas count equally many pixels, and otherwise
+    what research/deeplab computes with several clones.
+
+    Args:
+        model: network from [B, H, W, 3] images to a dict of outputs.
+        config: weight decay, gradient multipliers; `log_steps` is the longest time
+            after which a loss that is not finite is noticed.
+        loss: called with targets, outputs and `step`, returns a float32 scalar.
+        optimizer: the rule of the update; None builds that of `config`.
+        strategy: the devices; None is one device.
+
+    Attributes:
+        model: the network.
+        loss: the loss.
+        optimizer: the optimizer, built.
+        strategy: the devices.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        *,
+        config: TrainConfig,
+        loss: Any,
+        optimizer: keras.optimizers.Optimizer | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+    ):
+        self.model = model
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self._config = config
+        self.loss = loss
+        with self.strategy.scope():
+            self.optimizer = optimizer or optimizers.build_optimizer(config)
+            self.optimizer.build(model.trainable_variables)
+            self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+            self._bad_step = tf.Variable(_NO_STEP, dtype=tf.int64, trainable=False)
+        self._recent: collections.deque = collections.deque(maxlen=config.log_steps)
+        # Nothing in a step needs AutoGraph, whose parsing of Keras takes seconds.
+        self._train_step = tf.function(self._distributed_step, autograph=False)
+
+    @property
+    def step(self) -> int:
+        """Number of updates so far; a checkpoint's when training goes on."""
+        return int(self._step.numpy())
+
+    @step.setter
+    def step(self, value: int) -> None:
+        self._step.assign(value)
+
+    def run(
+        self,
+        batches: Iterable,
+        *,
+        steps: int,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> dict[str, float]:
+        """Trains until `steps` updates are done or a callback stops the training.
+
+        Args:
+            batches: dicts of `image` [B, H, W, 3], the targets and, for messages,
+                `image_name`; B is the batch over all replicas. A `tf.data.Dataset` is
+                spread over the replicas.
+            steps: number of updates at the end, those before this call included.
+            callbacks: called in this order; one of them may set
+                `model.stop_training`.
+
+        Returns:
+            The logs of the last step: `loss`, `l2_loss` (its part that is weight
+            decay) and `learning_rate`; empty if there was nothing to do.
+
+        Raises:
+            NonFiniteLossError: the loss of a step was not finite.
+            ValueError: the batches ended too early.
+        """
+        self._vary_seeds()
+        self._recent.clear()
+        self.model.stop_training = False
+        for callback in callbacks:
+            callback.set_model(self.model)
+            callback.on_train_begin()
+        logs: dict[str, Any] = {}
+        step = self.step
+        iterator = iter(self._distribute(batches)) if step < steps else iter(())
+        while step < steps and not self.model.stop_training:
+            for callback in callbacks:
+                callback.on_train_batch_begin(step)
+            batch = _next_batch(iterator, step, steps)
+            names = batch.pop("image_name", None)
+            self._recent.append((step, names))
+            logs = self._train_step(batch)
+            step += 1
+            if step % self._config.log_steps == 0:
+                self.check_finite()
+            for callback in callbacks:
+                callback.on_train_batch_end(step, logs)
+        self.check_finite()
+        for callback in callbacks:
+            callback.on_train_end(logs)
+        return {key: float(value) for key, value in logs.items()}
+
+    def check_finite(self) -> None:
+        """Raises NonFiniteLossError if the loss of any step so far was not finite."""
+        bad_step = int(self._bad_step.numpy())
+        if bad_step == _NO_STEP:
+            return
+        names = dict(self._recent).get(bad_step)
+        locals_ = self.strategy.experimental_local_results(names)
+        files = [
+            name.decode()
+            for part in locals_
+            if part is not None
+            for name in _list(part)
+        ]
+        raise NonFiniteLossError(
+            f"The loss is not finite at step {bad_step}. The batch was made of "
+            f"{', '.join(files) or 'examples without names'}. Lower the learning rate, "
+            f"or look at these images and labels."
+        )
+
+    def _distribute(self, batches: Iterable) -> Iterable:
+        """Returns the batches as what `strategy.run` takes."""
+        if isinstance(batches, tf.data.Dataset):
+            return self.strategy.experimental_distribute_dataset(batches)
+        return batches
+
+    def _distributed_step(self, batch):
+        """Trains on one batch over all replicas; returns the logs."""
+        learning_rate = tf.cast(self.optimizer.learning_rate, tf.float32)
+        losses = self.strategy.run(self._replica_step, args=(batch,))
+        loss, l2_loss = (
+            self.strategy.reduce("SUM", value, axis=None) for value in losses
+        )
+        is_first = tf.equal(self._bad_step, _NO_STEP)
+        is_bad = tf.logical_and(is_first, tf.logical_not(tf.math.is_finite(loss)))
+        self._bad_step.assign(tf.where(is_bad, self._step, self._bad_step))
+        self._step.assign_add(1)
+        return {"loss": loss, "l2_loss": l2_loss, "learning_rate": learning_rate}
+
+    def _replica_step(self, batch):
+        """Trains on a replica's share of a batch; returns its share of the losses."""
+        targets = {key: value for key, value in batch.items() if key != "image"}
+        variables = self.model.trainable_variables
+        # The only place that knows of replicas: the optimizer sums their gradients.
+        num_replicas = self.strategy.num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            outputs = self.model(batch["image"], training=True)
+            loss = self.loss(targets, outputs, step=self._step)
+            l2_loss = optimizers.l2_loss(
+                variables, weight_decay=self._config.weight_decay
+            )
+            l2_loss = tf.cast(l2_loss, tf.float32) / num_replicas
+            loss = tf.cast(loss, tf.float32) / num_replicas + l2_loss
+            scaled_loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, [v.value for v in variables])
+        gradients = optimizers.multiply_gradients(
+            gradients, variables=variables, config=self._config
+        )
+        self.optimizer.apply(gradients, variables)
+        return loss, l2_loss
+
+    def _vary_seeds(self) -> None:
+        """Gives the random layers of each replica a seed of their own.
+
+        Keras copies one seed to all replicas, which would then drop the same values of
+        their share of the batch. The first replica keeps its seed, the one that a
+        checkpoint holds.
+        """
+        states = seed_states(self.model)
+        if self.strategy.num_replicas_in_sync == 1 or not states:
+            return
+
+        def vary(values):
+            context = tf.distribute.get_replica_context()
+            replica = context.replica_id_in_sync_group
+            for state, value in zip(states, values, strict=True):
+                offset = [_SEED_STRIDE * tf.cast(replica, value.dtype), 0]
+                state.value.assign(value + tf.stack(offset))
+
+        values = [tf.constant(state.numpy()) for state in states]
+        tf.function(self.strategy.run)(vary, args=(values,))
+
+
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """Returns the state of a network's random layers, in none of `model.weights`."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
+
+
+def _next_batch(iterator, step: int, steps: int) -> dict[str, Any]:
+    """Returns the next batch as a dict of its own."""
+    try:
+        return dict(next(iterator))
+    except StopIteration:
+        raise ValueError(
+            f"The data ended after {step} of {steps} steps; training needs batches "
+            f"without end."
+        ) from None
+
+
+def _list(names: Any) -> list[bytes]:
+    """Returns the names of a part of a batch."""
+    return list(tf.reshape(names, [-1]).numpy())

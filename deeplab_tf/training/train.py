@@ -1,0 +1,286 @@
+# Licensed under the Apache License, Version 2.0.
+"""Training from a recipe: build, restore, run, validate, save."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from deeplab_tf import models
+from deeplab_tf.config import serialization
+from deeplab_tf.config.recipe import ModelConfig, Recipe
+from deeplab_tf.data import dataset_json, pipeline, sources
+from deeplab_tf.data.catalog import DatasetInfo
+from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from deeplab_tf.training import checkpointing
+from deeplab_tf.training import strategy as strategies
+from deeplab_tf.training.loop import TrainLoop
+from deeplab_tf.training.run import Run, TrainResult
+from deeplab_tf.training.validation import Validation
+
+log = logging.getLogger(__name__)
+
+# A run may go on with other values of these; whole names, and all below a dot.
+_FREE_FIELDS = (
+    "name",
+    "source",
+    "expected",
+    "evaluation.",
+    "data.eval_split",
+    "train.steps",
+    "train.log_steps",
+    "train.save_interval_steps",
+    "train.eval_interval_steps",
+    "train.max_eval_examples",
+    "train.keep_checkpoints",
+)
+
+
+def train(
+    recipe: Recipe,
+    *,
+    workdir: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    source: sources.Source | None = None,
+    eval_source: sources.Source | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    deterministic: bool = False,
+    initialize: Callable[[keras.Model], Any] | None = None,
+    save_interval_seconds: float = 0.0,
+    write: Callable[[str], None] = log.info,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> TrainResult:
+    """Trains the network of a recipe, or goes on where a run in `workdir` stopped.
+
+    Args:
+        recipe: network, data and numbers.
+        workdir: takes checkpoints, `config.json`, `history.csv`, TensorBoard's events
+            and the best checkpoint in `best`.
+        data_dir: folder of the records; None needs `source` or a data set that makes
+            its own examples.
+        source: training examples in place of those of `data_dir`.
+        eval_source: validation examples likewise; without them and with an empty
+            `data.eval_split` nothing is validated.
+        strategy: the devices; None is one device.
+        deterministic: whether repeated and interrupted runs give the same weights bit
+            for bit (on the same machine); slower. Holds for the rest of the process.
+        initialize: sets the weights that a new run starts from; not called when a run
+            goes on.
+        save_interval_seconds: saves by time too; 0 does not.
+        write: takes the lines of progress.
+        callbacks: Keras callbacks that are called at each step.
+
+    Raises:
+        NonFiniteLossError: the loss was not finite; the last checkpoint stays.
+        ValueError: recipe, data and folder do not fit together.
+        OSError: a file could not be read or written.
+    """
+    started = time.monotonic()
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(recipe.train.seed)
+    strategy = strategy or strategies.build_strategy("one")
+    check_batch_size(recipe, strategy)
+    warn_of_slow_norm(recipe)
+    previous = checkpointing.latest_checkpoint(workdir)
+    if previous is not None:
+        check_same_recipe(recipe, workdir)
+    info = read_dataset_info(recipe, data_dir)
+    if source is None:
+        source = sources.open_source(data_dir, split=recipe.data.train_split, info=info)
+    if eval_source is None:
+        eval_source = open_eval_source(recipe, data_dir=data_dir, info=info)
+    loop = build_loop(recipe, ignore_label=info.ignore_label, strategy=strategy)
+    if previous is not None:
+        loop.step = checkpointing.restore_checkpoint(
+            loop.model, loop.optimizer, previous
+        )
+        write(f"Going on from {previous}.")
+    elif initialize is not None:
+        with strategy.scope():
+            initialize(loop.model)
+    batches = pipeline.train_dataset(
+        source,
+        recipe.data,
+        batch_size=recipe.train.batch_size,
+        padding_pixel=recipe.model.backbone.padding_pixel,
+        ignore_label=info.ignore_label,
+        seed=recipe.train.seed,
+        start_step=loop.step,
+    )
+    validation = None
+    if eval_source is not None:
+        validation = Validation(
+            loop.model, recipe=recipe, info=info, source=eval_source
+        )
+    with _writing_folder(workdir, strategy) as folder:
+        run = Run(recipe, loop=loop, validation=validation, folder=folder, write=write)
+        loss = run.train(
+            batches, callbacks=callbacks, save_interval_seconds=save_interval_seconds
+        )
+        return run.result(loss=loss, seconds=time.monotonic() - started)
+
+
+def build_loop(
+    recipe: Recipe, *, ignore_label: int, strategy: tf.distribute.Strategy
+) -> TrainLoop:
+    """Returns a recipe's network in its training loop, freshly initialised.
+
+    Args:
+        recipe: network, loss, optimizer, precision.
+        ignore_label: the data set's, which replaces that of the loss.
+        strategy: the devices.
+    """
+    config = recipe.model
+    if not recipe.train.fine_tune_batch_norm:
+        config = with_frozen_norm(config)
+    loss = recipe.train.loss or SoftmaxCrossEntropy()
+    if loss.ignore_label != ignore_label:
+        loss = dataclasses.replace(loss, ignore_label=ignore_label)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(recipe.train.precision)
+    try:
+        with strategy.scope():
+            model = models.build_model(config)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return TrainLoop(model, config=recipe.train, loss=loss, strategy=strategy)
+
+
+def with_frozen_norm(config: ModelConfig) -> ModelConfig:
+    """Returns the configuration with batch norm's moving statistics left alone."""
+    return dataclasses.replace(
+        config,
+        backbone_style=dataclasses.replace(config.backbone_style, train_norm=False),
+        head_style=dataclasses.replace(config.head_style, train_norm=False),
+    )
+
+
+def read_dataset_info(
+    recipe: Recipe, data_dir: str | os.PathLike | None
+) -> DatasetInfo:
+    """Returns what is known of the data: `dataset.json`, else the catalogue.
+
+    Raises:
+        ValueError: the network has another number of classes.
+    """
+    info = dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
+    if recipe.model.num_classes != info.num_classes:
+        raise ValueError(
+            f"The network has {recipe.model.num_classes} classes and the data set "
+            f"{info.name!r} {info.num_classes}: set model.num_classes="
+            f"{info.num_classes}."
+        )
+    return info
+
+
+def open_eval_source(
+    recipe: Recipe, *, data_dir: str | os.PathLike | None, info: DatasetInfo
+) -> sources.Source | None:
+    """Returns the validation split, or None where there is nothing to validate on.
+
+    Without intervals of validation, as with the flags of research/deeplab, records of
+    the training split alone are enough.
+
+    Raises:
+        FileNotFoundError: a validation was asked for, and the split is not there.
+    """
+    split = recipe.data.eval_split
+    if not split:
+        return None
+    try:
+        return sources.open_source(data_dir, split=split, info=info)
+    except FileNotFoundError as error:
+        if recipe.train.eval_interval_steps:
+            raise
+        log.warning("The training is not validated: %s", error)
+        return None
+
+
+def check_batch_size(recipe: Recipe, strategy: tf.distribute.Strategy) -> None:
+    """Raises ValueError unless all replicas get equally many examples."""
+    replicas = strategy.num_replicas_in_sync
+    if recipe.train.batch_size % replicas:
+        raise ValueError(
+            f"train.batch_size must be a multiple of the {replicas} replicas, got "
+            f"{recipe.train.batch_size}."
+        )
+
+
+def warn_of_slow_norm(recipe: Recipe) -> None:
+    """Logs a warning if the moving statistics cannot forget their start."""
+    if not recipe.train.fine_tune_batch_norm:
+        return
+    for name in ("backbone_style", "head_style"):
+        style = getattr(recipe.model, name)
+        needed = 1 / (1 - style.norm_momentum)
+        # Rounded: 1 / (1 - 0.99) is a little over 100.
+        if style.train_norm and recipe.train.steps < round(needed, 6):
+            log.warning(
+                "%d steps are fewer than 1 / (1 - norm_momentum) = %.0f: the moving "
+                "statistics of batch norm stay near their start, and evaluation will "
+                "be wrong. Set model.%s.norm_momentum to %.3g or less.",
+                recipe.train.steps,
+                needed,
+                name,
+                max(0.0, 1 - 5 / recipe.train.steps),
+            )
+
+
+def check_same_recipe(recipe: Recipe, folder: str | os.PathLike) -> None:
+    """Raises ValueError if a folder's checkpoints belong to another recipe.
+
+    The fields of `_FREE_FIELDS` may differ.
+    """
+    if not (pathlib.Path(folder) / checkpointing.CONFIG_FILE).is_file():
+        return
+    saved = _flatten(serialization.to_dict(checkpointing.read_config(folder)))
+    wanted = _flatten(serialization.to_dict(recipe))
+    changes = [
+        f"{name}: {saved.get(name)!r} there, {wanted.get(name)!r} now"
+        for name in sorted(saved.keys() | wanted.keys())
+        if saved.get(name) != wanted.get(name) and not _is_free(name)
+    ]
+    if changes:
+        raise ValueError(
+            f"{folder} holds a run with other settings; give them back, or take "
+            f"another folder:\n  " + "\n  ".join(changes)
+        )
+
+
+def _is_free(name: str) -> bool:
+    """Returns whether a run may go on with another value of a field."""
+    return any(
+        name.startswith(free) if free.endswith(".") else name == free
+        for free in _FREE_FIELDS
+    )
+
+
+def _flatten(config: Any, path: str = "") -> dict[str, Any]:
+    """Returns the leaves of nested dicts by dotted path."""
+    if not isinstance(config, Mapping):
+        return {path: config}
+    leaves: dict[str, Any] = {}
+    for name, value in config.items():
+        leaves |= _flatten(value, f"{path}.{name}" if path else name)
+    return leaves
+
+
+@contextlib.contextmanager
+def _writing_folder(
+    workdir: str | os.PathLike, strategy: tf.distribute.Strategy
+) -> Iterator[str | os.PathLike]:
+    """Yields where a process writes: for all but the first worker, nowhere lasting."""
+    if strategies.is_chief(strategy):
+        yield workdir
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
