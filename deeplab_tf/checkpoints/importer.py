@@ -131,7 +131,13 @@ def import_weights(
     )
 
 
-def _describe_mismatch(path, missing, different, left_over, shapes) -> str:
+def _describe_mismatch(
+    path: str,
+    missing: Sequence[tuple],
+    different: Sequence[tuple],
+    left_over: Sequence[str],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> str:
     lines = [f"The checkpoint {path} does not fit this network; nothing was loaded."]
     if missing:
         lines.append(f"{len(missing)} variables are missing from the checkpoint:")

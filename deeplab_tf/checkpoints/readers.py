@@ -8,7 +8,9 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from typing import IO
 
 import numpy as np
 
@@ -33,7 +35,7 @@ class CheckpointReader(Mapping[str, np.ndarray]):
         self.path = prefix
         try:
             self._reader = tf.train.load_checkpoint(prefix)
-        except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        except _read_errors() as error:
             raise ValueError(
                 f"{prefix} cannot be read as a TensorFlow checkpoint: {error}. A "
                 "checkpoint is a pair of files, <prefix>.index and "
@@ -45,16 +47,14 @@ class CheckpointReader(Mapping[str, np.ndarray]):
         }
 
     def __getitem__(self, name: str) -> np.ndarray:
-        import tensorflow as tf
-
         if name not in self.shapes:
             raise KeyError(name)
         try:
             return np.asarray(self._reader.get_tensor(name))
-        except tf.errors.OpError as error:
+        except _read_errors() as error:
             raise ValueError(
                 f"{self.path}: the value of {name} cannot be read: the data file is "
-                f"damaged or cut short. ({error.message})"
+                f"damaged or cut short. ({error})"
             ) from error
 
     def __iter__(self) -> Iterator[str]:
@@ -62,6 +62,13 @@ class CheckpointReader(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.shapes)
+
+
+def _read_errors() -> tuple[type[Exception], ...]:
+    """Returns what TensorFlow's reader raises, each for another kind of damage."""
+    import tensorflow as tf
+
+    return (tf.errors.OpError, IndexError, RuntimeError, ValueError)
 
 
 @contextlib.contextmanager
@@ -82,7 +89,12 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
     if text.endswith(ARCHIVES) and os.path.isfile(text):
         with tempfile.TemporaryDirectory(prefix="deeplab_tf-") as folder:
             unpack(text, folder)
-            yield CheckpointReader(find_prefix(folder))
+            try:
+                prefix = find_prefix(folder)
+            except ValueError as error:
+                message = str(error).replace(folder, "the archive")
+                raise ValueError(f"{text}: {message}") from error
+            yield CheckpointReader(prefix)
     else:
         yield CheckpointReader(find_prefix(text))
 
@@ -122,8 +134,8 @@ def _find_in_folder(folder: pathlib.Path) -> str:
     if len(found) > 1:
         names = ", ".join(str(f.relative_to(folder).with_suffix("")) for f in found)
         raise ValueError(
-            f"{folder} holds several checkpoints and no `checkpoint` file that says "
-            f"which: give the path of one of {names}."
+            f"{folder} holds several checkpoints and no `checkpoint` file that names "
+            f"one of them: give the path of one of {names}."
         )
     return str(found[0].with_suffix(""))
 
@@ -135,8 +147,15 @@ def _state_prefix(folder: pathlib.Path) -> str | None:
         return None
     import tensorflow as tf
 
-    prefix = tf.train.latest_checkpoint(str(folder))
-    return str(prefix) if prefix else None
+    found = tf.train.get_checkpoint_state(str(folder))
+    if found is None:
+        return None
+    path = pathlib.Path(found.model_checkpoint_path)
+    # A folder that was moved may name the place where it was written.
+    for prefix in (path, folder / path.name):
+        if os.path.isfile(f"{prefix}.index"):
+            return str(prefix)
+    return None
 
 
 def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
@@ -166,24 +185,35 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> N
                         "only plain files are unpacked."
                     )
                 destination = _destination(target, member.name, archive)
-                source = tarred.extractfile(member)
-                assert source is not None
-                with source:
-                    _copy(source, destination, target, archive)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+                content = tarred.extractfile(member)
+                assert content is not None
+                with content:
+                    _copy(content, destination, target, archive)
+    except (
+        *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError),
+        # zipfile: an encrypted member, an unknown compression.
+        *(RuntimeError, NotImplementedError),
+    ) as error:
         raise ValueError(
             f"{archive} cannot be unpacked: {error}. It may be cut short: get it again."
         ) from error
 
 
-def _destination(target: pathlib.Path, name: str, archive) -> pathlib.Path:
+def _destination(
+    target: pathlib.Path, name: str, archive: str | os.PathLike[str]
+) -> pathlib.Path:
     destination = (target / name).resolve()
     if not destination.is_relative_to(target):
         raise ValueError(f"{archive} holds {name}, which leads outside its folder.")
     return destination
 
 
-def _copy(source, destination: pathlib.Path, target: pathlib.Path, archive) -> None:
+def _copy(
+    source: IO[bytes],
+    destination: pathlib.Path,
+    target: pathlib.Path,
+    archive: str | os.PathLike[str],
+) -> None:
     unpacked = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     destination.parent.mkdir(parents=True, exist_ok=True)
     with destination.open("wb") as file:

@@ -7,10 +7,11 @@ import math
 import keras
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, model_options, reporting
+from deeplab_tf.cli import flags, model_options, recipe_flags, reporting
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.layers import multiply_adds
 from deeplab_tf.models import build_model
+from deeplab_tf.recipes import get_recipe
 
 HEADER = (
     "network",
@@ -88,6 +89,10 @@ def format_table(summaries: list[Summary]) -> str:
     return "\n".join(lines)
 
 
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Returns (height, width) of "513,513" or "513x513".
 
@@ -111,7 +116,13 @@ def run() -> None:
     given = flags.given_model_options()
     if flags.is_given("num_classes"):
         given["num_classes"] = flags.FLAGS.num_classes
-    config = model_options.build_config(given)
+    if flags.FLAGS.recipe:
+        recipe = get_recipe(flags.FLAGS.recipe).override(*flags.FLAGS.set)
+        config = model_options.change_config(recipe.model, given)
+    elif flags.FLAGS.set:
+        raise ValueError("--set changes a recipe: give --recipe too.")
+    else:
+        config = model_options.build_config(given)
     sizes = [parse_size(text) for text in flags.FLAGS.input_size]
     print(format_table([summarize(config, input_size=size) for size in sizes]))
 
@@ -119,6 +130,7 @@ def run() -> None:
 def main() -> None:
     """Parses the flags and prints the table."""
     flags.define("model")
+    recipe_flags.define()
     absl_flags.DEFINE_integer("num_classes", 21, "Number of classes.")
     absl_flags.DEFINE_multi_string(
         "input_size", ["513,513"], "Height and width of the input, repeated."

@@ -96,7 +96,7 @@ class ASPP(StyledLayer):
         for branch in self.branches:
             branch.build(input_shape)
         if self.concat_projection is not None:
-            self.concat_projection.build(self._concatenated_shape(input_shape))
+            self.concat_projection.build(self.compute_concatenated_shape(input_shape))
         self.built = True
 
     def call(self, x, training=False):
@@ -115,7 +115,8 @@ class ASPP(StyledLayer):
             y = y * image_feature
         return y
 
-    def _concatenated_shape(self, input_shape) -> tuple:
+    def compute_concatenated_shape(self, input_shape) -> tuple:
+        """Returns the shape of the branches side by side, before the projection."""
         branches = len(self.branches) + self._concatenates_image_feature
         return (*input_shape[:-1], branches * self.config.filters)
 
@@ -123,7 +124,7 @@ class ASPP(StyledLayer):
         """Returns [B, H, W, D]."""
         if self.concat_projection is not None:
             return (*input_shape[:-1], self.config.filters)
-        return self._concatenated_shape(input_shape)
+        return self.compute_concatenated_shape(input_shape)
 
     def get_config(self):
         """Returns the arguments of the constructor."""

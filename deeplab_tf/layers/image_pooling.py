@@ -80,6 +80,17 @@ class ImagePooling(StyledLayer):
         pooled = self.conv(ops.cast(pooled, x.dtype), training=training)
         return ops.cast(resize_bilinear(pooled, (height, width)), x.dtype)
 
+    def compute_pooled_shape(self, input_shape) -> tuple:
+        """Returns [B, h, w, C], the averages, of a shape that is known."""
+        batch, height, width, channels = input_shape
+        if self.window is None:
+            return batch, 1, 1, channels
+        sides = zip((height, width), self.window, self.stride, strict=True)
+        counts = (
+            (side - min(window, side)) // stride + 1 for side, window, stride in sides
+        )
+        return (batch, *counts, channels)
+
     def compute_output_shape(self, input_shape):
         """Returns [B, H, W, filters]."""
         return (*input_shape[:-1], self.filters)

@@ -1,0 +1,129 @@
+# Licensed under the Apache License, Version 2.0.
+"""The cost of a network: the multiply-adds of its convolutions."""
+
+import math
+
+import keras
+
+from deeplab_tf.layers.aspp import ASPP
+from deeplab_tf.layers.atrous_conv import (
+    AtrousConv,
+    AtrousDepthwiseConv,
+    AtrousSeparableConv,
+)
+from deeplab_tf.layers.decoder import Decoder
+from deeplab_tf.layers.image_pooling import ImagePooling
+
+
+def count_model(model: keras.Model, *, image_size: tuple[int, int]) -> int:
+    """Returns the multiply-adds that a network spends on one image.
+
+    Convolutions alone are counted, as the published figures of mobile networks do:
+    norms, activations, sums and resizing are not.
+
+    Args:
+        model: a functional model of our layers, with one image as its input.
+        image_size: (height, width) in pixels.
+
+    Raises:
+        ValueError: a layer has weights and it is not known how they are used.
+    """
+    total = 0
+
+    def count_and_call(layer, *args, **kwargs):
+        nonlocal total
+        shapes = keras.tree.map_structure(lambda x: tuple(x.shape), args[0])
+        total += count_layer(layer, shapes)
+        return layer(*args, **kwargs)
+
+    # A clone, with weights of its own, is called with a size that is known.
+    image = keras.Input((*image_size, 3), batch_size=1)
+    keras.models.clone_model(model, input_tensors=image, call_function=count_and_call)
+    return total
+
+
+def count_layer(layer: keras.layers.Layer, input_shape) -> int:
+    """Returns the multiply-adds of one layer.
+
+    Args:
+        layer: a built layer.
+        input_shape: [B, H, W, C], all known; for a decoder, the list of them.
+
+    Raises:
+        ValueError: the layer has weights and it is not known how they are used.
+    """
+    if type(layer) in _COUNTERS:
+        return _COUNTERS[type(layer)](layer, input_shape)
+    if layer.weights:
+        raise ValueError(
+            f"The multiply-adds of {type(layer).__name__} ({layer.name}) are not "
+            f"known; known are those of {', '.join(t.__name__ for t in _COUNTERS)}."
+        )
+    return 0
+
+
+def _count_conv(layer, input_shape) -> int:
+    outputs = _count_outputs(layer, input_shape)
+    return outputs * layer.kernel_size**2 * input_shape[-1]
+
+
+def _count_depthwise_conv(layer, input_shape) -> int:
+    return _count_outputs(layer, input_shape) * layer.kernel_size**2
+
+
+def _count_outputs(layer, input_shape) -> int:
+    batch, *sides, channels = layer.compute_output_shape(input_shape)
+    # The original splits an atrous convolution into rate x rate ordinary ones, whose
+    # sides are rounded up; the recorded counts are of these.
+    sides = [-(-side // layer.rate) * layer.rate for side in sides]
+    return batch * math.prod(sides) * channels
+
+
+def _count_separable_conv(layer, input_shape) -> int:
+    return _count_chain([layer.depthwise, layer.pointwise], input_shape)
+
+
+def _count_image_pooling(layer, input_shape) -> int:
+    return count_layer(layer.conv, layer.compute_pooled_shape(input_shape))
+
+
+def _count_aspp(layer, input_shape) -> int:
+    parallel = [*layer.branches]
+    if layer.image_pooling is not None:
+        parallel.append(layer.image_pooling)
+    total = sum(count_layer(branch, input_shape) for branch in parallel)
+    if layer.concat_projection is not None:
+        shape = layer.compute_concatenated_shape(input_shape)
+        total += count_layer(layer.concat_projection, shape)
+    return total
+
+
+def _count_decoder(layer, input_shape) -> int:
+    total, x = 0, input_shape[0]
+    stages = zip(layer.projections, layer.convs, input_shape[1:], strict=True)
+    for projection, convs, low_level in stages:
+        channels = x[-1]
+        if layer.config.merge == "concat":
+            channels += projection.filters
+        total += count_layer(projection, low_level)
+        total += _count_chain(convs, (*low_level[:-1], channels))
+        x = convs[-1].compute_output_shape(low_level)
+    return total
+
+
+def _count_chain(layers, shape) -> int:
+    total = 0
+    for layer in layers:
+        total += count_layer(layer, shape)
+        shape = layer.compute_output_shape(shape)
+    return total
+
+
+_COUNTERS = {
+    AtrousConv: _count_conv,
+    AtrousDepthwiseConv: _count_depthwise_conv,
+    AtrousSeparableConv: _count_separable_conv,
+    ImagePooling: _count_image_pooling,
+    ASPP: _count_aspp,
+    Decoder: _count_decoder,
+}

@@ -1,0 +1,129 @@
+# Licensed under the Apache License, Version 2.0.
+"""Loading checkpoints of research/deeplab and our own into a network."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.checkpoints.importer import WeightsMismatchError
+from deeplab_tf.checkpoints.load import load_checkpoint
+from deeplab_tf.checkpoints.slim_names import slim_name
+from deeplab_tf.cli.model_options import build_config
+from deeplab_tf.models import build_model
+from tests import contracts
+from tests.checkpoints.tf_checkpoints import write_checkpoint
+from tests.models.model_cases import config_of
+
+
+@pytest.fixture
+def model():
+    model = build_model(config_of("v3plus"))
+    contracts.draw_weights(model)
+    return model
+
+
+@pytest.fixture
+def blank():
+    return build_model(config_of("v3plus"))
+
+
+def slim_tensors(model):
+    tensors = {slim_name(w.path): np.asarray(w) for w in model.weights}
+    return tensors | {"global_step": np.int64(30)}
+
+
+def own_tensors(model):
+    tensors = {f"model/{w.path}": np.asarray(w) for w in model.weights}
+    return tensors | {
+        "model/seed/0": np.array([1, 2], "uint32"),
+        "optimizer/momentum/conv/kernel": np.zeros(3, "float32"),
+        "global_step": np.int64(30),
+    }
+
+
+FORMATS = {"research/deeplab": slim_tensors, "deeplab_tf": own_tensors}
+every_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def check_equal(model, expected):
+    for ours, theirs in zip(model.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+@every_format
+def test_checkpoint_is_loaded_by_its_names(name, model, blank, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt-30", FORMATS[name](model))
+    report = load_checkpoint(blank, prefix)
+    check_equal(blank, model)
+    assert report.format == name
+    assert report.path == prefix
+    assert len(report.assigned) == len(model.weights)
+    assert "global_step" in report.ignored
+
+
+@every_format
+def test_checkpoint_of_other_classes_is_loaded_without_the_last_layer(
+    name, model, tmp_path
+):
+    prefix = write_checkpoint(tmp_path / "model.ckpt", FORMATS[name](model))
+    options = {"depth_multiplier": 0.35, "num_classes": 7, "aspp_convs_filters": 16}
+    options |= {"decoder_filters": 16, "decoder_output_stride": (4,)}
+    other = build_model(build_config(options | {"atrous_rates": (6, 12, 18)}))
+    with pytest.raises(WeightsMismatchError, match="Only the classifier differs"):
+        load_checkpoint(other, prefix)
+    report = load_checkpoint(other, prefix, skip=["^logits/"])
+    assert report.skipped == ("logits/kernel", "logits/bias")
+    np.testing.assert_array_equal(other.weights[0], model.weights[0])
+
+
+@every_format
+def test_checkpoint_of_another_head_is_refused_as_a_whole(name, model, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt", FORMATS[name](model))
+    other = build_model(config_of("v3plus_two_stages"))
+    before = [np.asarray(weight) for weight in other.weights]
+    with pytest.raises(WeightsMismatchError, match="feature_projection0_1"):
+        load_checkpoint(other, prefix)
+    for weight, value in zip(other.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_damaged_checkpoint_leaves_the_network_as_it_was(model, blank, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt", slim_tensors(model))
+    before = [np.asarray(weight) for weight in blank.weights]
+    data = tmp_path / "model.ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match="damaged or cut short"):
+        load_checkpoint(blank, prefix)
+    for weight, value in zip(blank.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+@every_format
+def test_moving_averages_that_are_not_there_are_told(name, model, blank, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt", FORMATS[name](model))
+    with pytest.raises(ValueError, match="holds no moving averages"):
+        load_checkpoint(blank, prefix, use_moving_averages=True)
+
+
+def test_network_that_is_not_built_yet_is_named(blank, tmp_path):
+    tensors = {"xception_65/entry_flow/conv1_1/weights": np.zeros(2, "float32")}
+    prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
+    with pytest.raises(ValueError, match="xception_65, which is not built yet"):
+        load_checkpoint(blank, prefix)
+
+
+def test_unknown_names_are_shown(blank, tmp_path):
+    tensors = {f"generator/{i}": np.zeros(2, "float32") for i in range(9)}
+    prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
+    message = r"no known network: .* found generator/0, generator/1, .*\(9 tensors\)"
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(blank, prefix)
+
+
+def test_object_based_checkpoint_is_not_taken_for_ours(blank, tmp_path):
+    layer = keras.layers.Dense(2)
+    layer.build((1, 3))
+    prefix = tf.train.Checkpoint(model=layer).save(str(tmp_path / "ckpt"))
+    with pytest.raises(ValueError, match="no known network"):
+        load_checkpoint(blank, prefix)

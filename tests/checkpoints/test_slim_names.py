@@ -1,0 +1,175 @@
+# Licensed under the Apache License, Version 2.0.
+"""Names of research/deeplab for the networks in all head options."""
+
+import numpy as np
+import pytest
+
+from deeplab_tf.checkpoints.slim_names import (
+    MOVING_AVERAGE,
+    SLIM_RULES,
+    MovingAverages,
+    slim_name,
+)
+from deeplab_tf.models import build_model
+from tests import goldens
+from tests.models.model_cases import NETWORKS, config_of
+
+NORM = tuple(f"BatchNorm/{n}" for n in ("gamma", "beta", "moving_mean"))
+NORM += ("BatchNorm/moving_variance",)
+
+
+def normed(*scopes):
+    return [f"{scope}/{leaf}" for scope in scopes for leaf in ("weights", *NORM)]
+
+
+def biased(*scopes):
+    return [f"{scope}/{leaf}" for scope in scopes for leaf in ("weights", "biases")]
+
+
+def separable(*scopes):
+    depthwise = [
+        f"{scope}_depthwise/{leaf}"
+        for scope in scopes
+        for leaf in ("depthwise_weights", *NORM)
+    ]
+    return depthwise + normed(*(f"{scope}_pointwise" for scope in scopes))
+
+
+LOGITS = biased("logits/semantic")
+V3 = normed("image_pooling", "aspp0", "concat_projection")
+BRANCHES = ("aspp1", "aspp2", "aspp3")
+ATROUS = V3 + separable(*BRANCHES)
+PROJECTION = normed("decoder/feature_projection0")
+TWO_PROJECTIONS = PROJECTION + normed("decoder/feature_projection0_1")
+CONCAT = separable("decoder/decoder_conv0", "decoder/decoder_conv1")
+# What the original's model.py builds behind the backbone, by hand.
+HEADS = {
+    "v3": V3 + LOGITS,
+    "v3_atrous": ATROUS + LOGITS,
+    "v3_atrous_dense": V3 + normed(*BRANCHES) + LOGITS,
+    "v3_without_aspp": LOGITS,
+    "v3_without_image_level": normed("aspp0", "concat_projection") + LOGITS,
+    "v3_without_projection": normed("image_pooling", "aspp0") + LOGITS,
+    "v3_gate": biased("image_pooling") + normed("aspp0", "concat_projection") + LOGITS,
+    "v3plus": ATROUS + PROJECTION + CONCAT + LOGITS,
+    "v3plus_without_aspp": PROJECTION + CONCAT + LOGITS,
+    "v3plus_dense": ATROUS
+    + PROJECTION
+    + normed("decoder/decoder_conv0/decoder_conv0_1")
+    + normed("decoder/decoder_conv0/decoder_conv0_2")
+    + LOGITS,
+    "v3plus_sum": ATROUS
+    + PROJECTION
+    + separable("decoder/decoder_split_sep_conv0")
+    + LOGITS,
+    "v3plus_sum_dense": ATROUS + PROJECTION + normed("decoder/decoder_conv0") + LOGITS,
+    "v3plus_logits": ATROUS
+    + biased("decoder/feature_projection0")
+    + biased("decoder/decoder_conv0/decoder_conv0_1")
+    + biased("decoder/decoder_conv0/decoder_conv0_2"),
+    "v3plus_sum_logits": ATROUS
+    + biased("decoder/feature_projection0", "decoder/decoder_conv0"),
+    "v3plus_two_stages": ATROUS
+    + TWO_PROJECTIONS
+    + CONCAT
+    + separable("decoder/decoder_conv0_1", "decoder/decoder_conv1_1")
+    + LOGITS,
+    "v3plus_two_stages_dense": ATROUS
+    + TWO_PROJECTIONS
+    + normed("decoder/decoder_conv0/decoder_conv0_1")
+    + normed("decoder/decoder_conv0/decoder_conv0_2")
+    + normed("decoder/decoder_conv0_1/decoder_conv0_1_1")
+    + normed("decoder/decoder_conv0_1/decoder_conv0_1_2")
+    + LOGITS,
+    "v3plus_two_stages_sum": ATROUS
+    + TWO_PROJECTIONS
+    + separable("decoder/decoder_split_sep_conv0")
+    + separable("decoder/decoder_split_sep_conv0_1")
+    + LOGITS,
+    "v3plus_two_stages_sum_dense": ATROUS
+    + TWO_PROJECTIONS
+    + normed("decoder/decoder_conv0", "decoder/decoder_conv0_1")
+    + LOGITS,
+}
+for same, as_name in {
+    "v3_q_sigmoid_gate": "v3_gate",
+    "v3_pooling_window": "v3",
+    "v3_bounded": "v3_atrous",
+    "v3_stride_8": "v3_atrous",
+    "v3_stride_32": "v3",
+    "v3plus_stride_8": "v3plus",
+}.items():
+    HEADS[same] = HEADS[as_name]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_variables_of_the_head_have_the_original_names(name):
+    model = build_model(config_of(name))
+    names = [slim_name(weight.path) for weight in model.weights]
+    assert len(set(names)) == len(names)
+    head = [name for name in names if not name.startswith("MobilenetV2/")]
+    assert sorted(head) == sorted(HEADS[name])
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("conv/kernel", "MobilenetV2/Conv/weights"),
+        ("conv/norm/gamma", "MobilenetV2/Conv/BatchNorm/gamma"),
+        (
+            "expanded_conv_depthwise/depthwise_kernel",
+            "MobilenetV2/expanded_conv/depthwise/depthwise_weights",
+        ),
+        (
+            "expanded_conv_16_project/norm/moving_variance",
+            "MobilenetV2/expanded_conv_16/project/BatchNorm/moving_variance",
+        ),
+    ],
+)
+def test_variables_of_the_backbone_have_the_original_names(path, expected):
+    assert slim_name(path) == expected
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", goldens.MOBILENET_V2)
+def test_variables_are_those_of_the_original(name, reference):
+    golden = goldens.load(reference, name)
+    model = build_model(golden.config)
+    ours = {slim_name(w.path): list(w.shape) for w in model.weights}
+    assert ours == dict(golden.case["variables"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "global_step",
+        "aspp0/weights/Momentum",
+        "aspp0/BatchNorm/gamma/Adam_1",
+        "aspp0/weights/ExponentialMovingAverage",
+        "beta1_power",
+        "MobilenetV2/Conv_1/weights",
+        "MobilenetV2/Logits/Conv2d_1c_1x1/biases",
+    ],
+)
+def test_what_no_network_needs_is_ignored(name):
+    import re
+
+    assert any(re.search(pattern, name) for pattern in SLIM_RULES.ignored)
+
+
+def test_moving_averages_replace_the_values_that_have_them():
+    tensors = {
+        "a/weights": np.array([1.0]),
+        f"a/weights{MOVING_AVERAGE}": np.array([2.0]),
+        "a/moving_mean": np.array([3.0]),
+    }
+    averages = MovingAverages(tensors)
+    assert averages["a/weights"] == [2.0]
+    assert averages["a/moving_mean"] == [3.0]
+    assert set(averages) == set(tensors)
+    assert len(averages) == 3
+
+
+def test_missing_moving_averages_are_told():
+    with pytest.raises(ValueError, match="holds no moving averages"):
+        MovingAverages({"a/weights": np.array([1.0])})

@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0.
+"""Recorded networks of research/deeplab: options, weights and results."""
+
+import dataclasses
+import functools
+import importlib.util
+import json
+import pathlib
+
+import numpy as np
+
+from deeplab_tf.checkpoints.importer import import_weights
+from deeplab_tf.checkpoints.slim_names import SLIM_RULES
+from deeplab_tf.cli import model_options
+from deeplab_tf.models import build_model
+
+# Cases whose image has the size of the crop.
+MOBILENET_V2 = (
+    "mobilenet_v2_dm05_v3_os16",
+    "mobilenet_v2_dm05_even_os16",
+    "mobilenet_v2_dm10_v3_os16",
+)
+# Its endpoints are those of the image at half the size.
+PYRAMID = "mobilenet_v2_dm05_pyramid_max"
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """One recorded network.
+
+    Attributes:
+        case: what its JSON file holds.
+        arrays: what its npz file holds.
+        weights: name -> array, in the original's names.
+    """
+
+    case: dict
+    arrays: dict
+    weights: dict
+
+    @property
+    def config(self):
+        """Returns our configuration of the network."""
+        case = self.case
+        options = case["options"] | {
+            "num_classes": case["num_classes"],
+            "output_stride": case["output_stride"],
+            "atrous_rates": case["atrous_rates"],
+        }
+        # The original reads this flag for no network but NAS.
+        del options["batch_norm_decay"]
+        known = {k: v for k, v in options.items() if k in model_options.DEFAULTS}
+        return model_options.build_config(known)
+
+    @property
+    def image(self):
+        """Returns [1, H, W, 3] bytes."""
+        return self.arrays["image"][None]
+
+    def build(self):
+        """Returns our network with the recorded weights."""
+        model = build_model(self.config)
+        import_weights(model, self.weights, SLIM_RULES, path=self.case["name"])
+        return model
+
+
+@functools.cache
+def load(reference: pathlib.Path, name: str) -> Golden:
+    """Loads a case from the folder of recorded values."""
+    folder = reference / "reference" / "official"
+    case = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    weights = dict(load_rule(reference).case_weights(case))
+    with np.load(folder / f"{name}.npz") as arrays:
+        return Golden(case, dict(arrays), weights)
+
+
+def load_rule(reference: pathlib.Path):
+    """Returns the module with the rule that gives recorded networks their weights."""
+    path = reference / "reference" / "reference_weights.py"
+    spec = importlib.util.spec_from_file_location("reference_weights", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

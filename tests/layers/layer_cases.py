@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0.
+"""The table of layers under the contract; needs no TensorFlow."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.layers.aspp import ASPP
+from deeplab_tf.layers.atrous_conv import (
+    AtrousConv,
+    AtrousDepthwiseConv,
+    AtrousSeparableConv,
+)
+from deeplab_tf.layers.batch_norm import BatchNorm
+from deeplab_tf.layers.decoder import Decoder
+from deeplab_tf.layers.image_pooling import ImagePooling
+from deeplab_tf.layers.input_scaling import InputScaling
+
+STYLE = ConvStyle(norm_momentum=0.9, norm_epsilon=1e-3, activation="relu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """How to make a layer, and what its inputs look like.
+
+    Attributes:
+        build: makes the layer from `name` and `dtype`.
+        inputs: of each input, how many times smaller it is, and its channels.
+    """
+
+    build: Callable[..., Any]
+    inputs: tuple[tuple[int, int], ...]
+
+    def shapes(self, *, batch=1, height=13, width=9):
+        return [
+            (batch, -(-height // factor), -(-width // factor), channels)
+            for factor, channels in self.inputs
+        ]
+
+
+def _styled(cls, *args, channels=4, **options):
+    def build(**given):
+        return cls(*args, style=STYLE, **options, **given)
+
+    return Case(build, ((1, channels),))
+
+
+def _aspp(**options):
+    def build(**given):
+        config = ASPPConfig(filters=5, **options)
+        return ASPP(config, style=STYLE, output_stride=16, **given)
+
+    return Case(build, ((1, 4),))
+
+
+def _decoder(*, inputs=((4, 6), (1, 4)), strides=(4,), **options):
+    def build(**given):
+        config = DecoderConfig(
+            output_strides=strides, filters=5, projected_filters=3, **options
+        )
+        return Decoder(config, style=STYLE, **given)
+
+    return Case(build, inputs)
+
+
+TWO_STAGES = {"strides": (8, 4), "inputs": ((4, 6), (2, 4), (1, 3))}
+
+CASES = {
+    "conv": _styled(AtrousConv, 5),
+    "conv_strided": _styled(AtrousConv, 5, stride=2, activation="relu6"),
+    "conv_atrous": _styled(AtrousConv, 5, rate=3),
+    "conv_with_bias": _styled(AtrousConv, 5, 1, normalize=False),
+    "depthwise": _styled(AtrousDepthwiseConv),
+    "depthwise_strided": _styled(AtrousDepthwiseConv, stride=2),
+    "depthwise_atrous": _styled(AtrousDepthwiseConv, rate=2, activation="relu6"),
+    "separable": _styled(AtrousSeparableConv, 5),
+    "separable_atrous": _styled(AtrousSeparableConv, 5, rate=6),
+    "batch_norm": Case(lambda **given: BatchNorm(**given), ((1, 4),)),
+    "batch_norm_synchronized": Case(
+        lambda **given: BatchNorm(synchronized=True, **given), ((1, 4),)
+    ),
+    "image_pooling": _styled(ImagePooling, 5),
+    "image_pooling_window": _styled(ImagePooling, 5, window=(4, 3)),
+    "image_pooling_clamped": _styled(ImagePooling, 5, window=(99, 3)),
+    "image_pooling_strided": _styled(ImagePooling, 5, window=(4, 3), stride=(3, 2)),
+    "image_pooling_gate": _styled(ImagePooling, 5, gate="sigmoid"),
+    "aspp": _aspp(),
+    "aspp_without_rates": _aspp(atrous_rates=()),
+    "aspp_dense": _aspp(separable=False, atrous_rates=(2,)),
+    "aspp_window": _aspp(image_pooling_crop_size=(65, 65)),
+    "aspp_without_image_level": _aspp(image_level_feature=False),
+    "aspp_without_projection": _aspp(concat_projection=False),
+    "aspp_gate": _aspp(image_gate="q_sigmoid"),
+    "decoder": _decoder(),
+    "decoder_dense": _decoder(separable=False),
+    "decoder_sum": _decoder(merge="sum"),
+    "decoder_sum_dense": _decoder(merge="sum", separable=False),
+    "decoder_logits": _decoder(output_is_logits=True),
+    "decoder_sum_logits": _decoder(merge="sum", output_is_logits=True),
+    "decoder_two_stages": _decoder(**TWO_STAGES),
+    "decoder_two_stages_sum": _decoder(merge="sum", **TWO_STAGES),
+    "input_scaling": Case(lambda **given: InputScaling(**given), ((1, 3),)),
+}

@@ -1,0 +1,27 @@
+# Licensed under the Apache License, Version 2.0.
+"""Activations: hand-computed values."""
+
+import numpy as np
+import pytest
+
+from deeplab_tf.layers.activations import activate
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [
+        (None, [-4, 0, 2, 8]),
+        ("relu", [0, 0, 2, 8]),
+        ("relu6", [0, 0, 2, 6]),
+        ("q_sigmoid", [0, 3 * 0.16667, 5 * 0.16667, 6 * 0.16667]),
+        ("sigmoid", [0.01798621, 0.5, 0.88079708, 0.99966465]),
+    ],
+)
+def test_values(activation, expected):
+    x = np.array([-4, 0, 2, 8], "float32")
+    np.testing.assert_allclose(activate(x, activation), expected, rtol=1e-6)
+
+
+def test_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match="relu6, sigmoid, q_sigmoid or None"):
+        activate(np.zeros(1), "swish")

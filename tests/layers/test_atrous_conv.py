@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0.
+"""Atrous convolutions: hand-computed values, rates, norms and errors."""
+
+import numpy as np
+import pytest
+
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.layers.atrous_conv import (
+    AtrousConv,
+    AtrousDepthwiseConv,
+    AtrousSeparableConv,
+)
+from tests import contracts
+
+STYLE = ConvStyle(norm_momentum=0.9, norm_epsilon=0.0)
+
+
+def row(*values):
+    return np.array(values, "float32").reshape(1, 1, -1, 1)
+
+
+def summing(layer, x):
+    """Gives a layer a kernel of ones, and calls it."""
+    layer.build(x.shape)
+    for weight in layer.weights:
+        if "kernel" in weight.path:
+            weight.assign(np.ones(weight.shape))
+    return np.ravel(layer(x))
+
+
+def dense(**options):
+    return AtrousConv(1, style=STYLE, **options)
+
+
+def depthwise(**options):
+    return AtrousDepthwiseConv(style=STYLE, **options)
+
+
+@pytest.mark.parametrize("layer", [dense, depthwise])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [3, 7, 14, 28, 24]),
+        ({"rate": 2}, [5, 10, 21, 10, 20]),
+        ({"rate": 4}, [17, 2, 4, 8, 17]),
+        ({"stride": 2}, [3, 14, 24]),
+    ],
+    ids=str,
+)
+def test_kernel_of_ones_sums_what_it_samples(layer, options, expected):
+    np.testing.assert_allclose(summing(layer(**options), row(1, 2, 4, 8, 16)), expected)
+
+
+@pytest.mark.parametrize("layer", [dense, depthwise])
+def test_stride_on_an_even_side_pads_behind_as_same_does(layer):
+    result = summing(layer(stride=2), row(1, 2, 4, 8))
+    np.testing.assert_allclose(result, [7, 12])
+
+
+def test_bias_takes_the_place_of_the_norm():
+    layer = dense(kernel_size=1, normalize=False)
+    layer.build((1, 1, 3, 1))
+    layer.kernel.assign([[[[2.0]]]])
+    layer.bias.assign([0.5])
+    np.testing.assert_allclose(np.ravel(layer(row(1, 2, 4))), [2.5, 4.5, 8.5])
+    assert [w.name for w in layer.weights] == ["kernel", "bias"]
+
+
+@pytest.mark.parametrize(
+    ("activation", "expected"),
+    [(None, [-8, 2, 8]), ("relu", [0, 2, 8]), ("relu6", [0, 2, 6])],
+)
+def test_activation_follows_the_norm(activation, expected):
+    layer = dense(kernel_size=1, activation=activation)
+    np.testing.assert_allclose(summing(layer, row(-8, 2, 8)), expected)
+
+
+def test_separable_conv_activates_between_its_parts():
+    layer = AtrousSeparableConv(1, 1, style=STYLE)
+    x = row(-1, 2)
+    layer.build(x.shape)
+    layer.depthwise.depthwise_kernel.assign([[[[-1.0]]]])
+    layer.pointwise.kernel.assign([[[[1.0]]]])
+    np.testing.assert_allclose(np.ravel(layer(x)), [1, 0])
+
+
+def test_separable_conv_is_depthwise_then_pointwise():
+    layer = AtrousSeparableConv(5, style=STYLE, rate=2)
+    x = contracts.draw((2, 9, 7, 4))
+    layer(x)
+    contracts.draw_weights(layer)
+    contracts.assert_close(layer(x), layer.pointwise(layer.depthwise(x)))
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 0}, {"rate": 0}, {"stride": 2, "rate": 2}]
+)
+@pytest.mark.parametrize("layer", [dense, depthwise])
+def test_impossible_stride_and_rate_are_refused(layer, options):
+    with pytest.raises(ValueError, match="stride and rate must be at least 1"):
+        layer(**options)

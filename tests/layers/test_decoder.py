@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0.
+"""The decoder: order of its merges, sum and concatenation, stages."""
+
+import numpy as np
+import pytest
+
+from deeplab_tf.config.aspp import DecoderConfig
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.layers.decoder import Decoder
+from deeplab_tf.layers.resize import resize_bilinear
+from tests import contracts
+
+STYLE = ConvStyle(norm_epsilon=1e-3)
+ENCODER, MIDDLE, LOW = (2, 3, 2, 5), (2, 5, 4, 3), (2, 9, 7, 4)
+
+
+def make(*shapes, **options):
+    config = DecoderConfig(filters=6, projected_filters=2, **options)
+    layer = Decoder(config, style=STYLE, name="decoder")
+    layer.build(list(shapes))
+    contracts.draw_weights(layer)
+    return layer
+
+
+def arrays(*shapes):
+    return [contracts.draw(shape, seed) for seed, shape in enumerate(shapes)]
+
+
+def test_encoder_features_stand_in_front_of_the_low_level_ones():
+    layer, (x, low) = make(ENCODER, LOW), arrays(ENCODER, LOW)
+    merged = np.concatenate(
+        [resize_bilinear(x, LOW[1:3]), layer.projections[0](low)], axis=-1
+    )
+    first, second = layer.convs[0]
+    contracts.assert_close(layer([x, low]), second(first(merged)))
+
+
+def test_sum_adds_the_projection_behind_the_convolution():
+    layer, (x, low) = make(ENCODER, LOW, merge="sum"), arrays(ENCODER, LOW)
+    (conv,) = layer.convs[0]
+    expected = conv(resize_bilinear(x, LOW[1:3])) + layer.projections[0](low)
+    contracts.assert_close(layer([x, low]), expected)
+    assert layer.projections[0].filters == 6
+
+
+def test_second_stage_reads_the_first():
+    inputs = arrays(ENCODER, MIDDLE, LOW)
+    layer = make(ENCODER, MIDDLE, LOW, output_strides=(8, 4), merge="sum")
+    stages = zip(layer.convs, layer.projections, inputs[1:], strict=True)
+    x = inputs[0]
+    for (conv,), projection, low in stages:
+        x = conv(resize_bilinear(x, low.shape[1:3])) + projection(low)
+    contracts.assert_close(layer(inputs), x)
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum"])
+def test_logits_have_biases_and_no_norm(merge):
+    layer = make(ENCODER, LOW, merge=merge, output_is_logits=True)
+    assert {weight.name for weight in layer.weights} == {"kernel", "bias"}
+    assert np.min(layer(arrays(ENCODER, LOW))) < 0
+    size = 3 if merge == "concat" else 1
+    assert {conv.kernel_size for conv in layer.convs[0]} == {size}
+
+
+def test_names_of_a_second_stage_have_a_suffix():
+    layer = make(ENCODER, MIDDLE, LOW, output_strides=(8, 4))
+    parts = [*layer.projections, *layer.convs[0], *layer.convs[1]]
+    assert [part.name for part in parts] == [
+        "feature_projection0",
+        "feature_projection0_1",
+        "decoder_conv0",
+        "decoder_conv1",
+        "decoder_conv0_1",
+        "decoder_conv1_1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"merge": "max"}, "merge must be one of"),
+        ({"output_strides": ()}, "must be given in descending order"),
+        ({"output_strides": (4, 8)}, "must be given in descending order"),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        DecoderConfig(**options)

@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0.
+"""The table of networks under test, in the original's options; needs no TensorFlow."""
+
+from deeplab_tf.cli import model_options
+
+RATES = {"atrous_rates": (6, 12, 18)}
+PLUS = RATES | {"decoder_output_stride": (4,)}
+TWO_STAGES = RATES | {"decoder_output_stride": (8, 4)}
+DENSE = {"decoder_use_separable_conv": False}
+SUM = {"decoder_use_sum_merge": True}
+LOGITS = {"decoder_output_is_logits": True, "decoder_filters": 5}
+
+NETWORKS = {
+    "v3": {},
+    "v3_atrous": RATES,
+    "v3_atrous_dense": RATES | {"aspp_with_separable_conv": False},
+    "v3_without_aspp": {"aspp_with_batch_norm": False},
+    "v3_without_image_level": {"add_image_level_feature": False},
+    "v3_without_projection": {"aspp_with_concat_projection": False},
+    "v3_gate": {"aspp_with_squeeze_and_excitation": True},
+    "v3_q_sigmoid_gate": {
+        "aspp_with_squeeze_and_excitation": True,
+        "image_se_uses_qsigmoid": True,
+    },
+    "v3_pooling_window": {
+        "image_pooling_crop_size": (49, 49),
+        "image_pooling_stride": (2, 3),
+    },
+    "v3_bounded": RATES | {"use_bounded_activation": True},
+    "v3_stride_8": {"output_stride": 8, "atrous_rates": (12, 24, 36)},
+    "v3_stride_32": {"output_stride": 32},
+    "v3plus": PLUS,
+    "v3plus_stride_8": PLUS | {"output_stride": 8},
+    "v3plus_without_aspp": {
+        "decoder_output_stride": (4,),
+        "aspp_with_batch_norm": False,
+    },
+    "v3plus_dense": PLUS | DENSE,
+    "v3plus_sum": PLUS | SUM,
+    "v3plus_sum_dense": PLUS | SUM | DENSE,
+    "v3plus_logits": PLUS | LOGITS,
+    "v3plus_sum_logits": PLUS | SUM | LOGITS,
+    "v3plus_two_stages": TWO_STAGES,
+    "v3plus_two_stages_dense": TWO_STAGES | DENSE,
+    "v3plus_two_stages_sum": TWO_STAGES | SUM,
+    "v3plus_two_stages_sum_dense": TWO_STAGES | SUM | DENSE,
+}
+
+
+def config_of(name):
+    """Returns the configuration of a network: narrow, five classes."""
+    small = {"depth_multiplier": 0.35, "num_classes": 5, "aspp_convs_filters": 16}
+    if "decoder_filters" not in NETWORKS[name]:
+        small["decoder_filters"] = 16
+    return model_options.build_config(small | NETWORKS[name])
