@@ -15,7 +15,7 @@ from deeplab_tf.cli import reporting
 FLAGS = absl_flags.FLAGS
 
 # Images in the panel, and images on which the exported files are compared.
-_PANEL_IMAGES = 6
+_PANEL_IMAGES = 4
 _COMPARED_IMAGES = 50
 
 

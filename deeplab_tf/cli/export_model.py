@@ -3,26 +3,31 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 from absl import flags as absl_flags
 
 from deeplab_tf.cli import flags
+from deeplab_tf.cli.output_paths import check_writable
 from deeplab_tf.cli.reporting import run_main
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import Recipe
 
 FORMATS = ("saved_model", "tflite")
 
-flags.define("resize", "model", "export", "flip", output_stride=8)
-absl_flags.DEFINE_multi_enum(
-    "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
-)
-absl_flags.DEFINE_boolean(
-    "use_moving_averages", False, "Take the moving averages of the weights."
-)
-absl_flags.DEFINE_boolean(
-    "pad_to_crop", True, "Pad images that are smaller than the crop."
-)
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.define("resize", "model", "export", "flip", output_stride=8)
+    absl_flags.DEFINE_multi_enum(
+        "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
+    )
+    absl_flags.DEFINE_boolean(
+        "use_moving_averages", False, "Take the moving averages of the weights."
+    )
+    absl_flags.DEFINE_boolean(
+        "pad_to_crop", True, "Pad images that are smaller than the crop."
+    )
 
 
 def run() -> None:
@@ -32,6 +37,8 @@ def run() -> None:
     if not checkpoint or not target:
         raise ValueError("--checkpoint_path and --export_path must be given.")
     paths = plan_paths(pathlib.Path(target), flags.FLAGS.format)
+    for path in paths.values():
+        check_writable(path, flag="export_path")
 
     # Imported late, so that wrong flags are told at once.
     from deeplab_tf.cli.network import open_network
@@ -53,7 +60,7 @@ def run() -> None:
     ) as network:
         print(network.report)
         evaluation = evaluation_from_flags(network.recipe)
-        common = {"config": network.config, "evaluation": evaluation}
+        common: dict[str, Any] = {"config": network.config, "evaluation": evaluation}
         for format_, path in paths.items():
             if format_ == "tflite":
                 result = export_tflite(network.model, path, **common)
@@ -102,7 +109,7 @@ def plan_paths(target: pathlib.Path, formats: list[str]) -> dict[str, pathlib.Pa
 def evaluation_from_flags(recipe: Recipe | None) -> EvaluationConfig:
     """Returns crop, scales and flip: a given flag wins over the recipe."""
     defaults = EvaluationConfig() if recipe is None else recipe.evaluation
-    changes = {}
+    changes: dict[str, Any] = {}
     if flags.is_given("crop_size"):
         changes["crop_size"] = flags.size("crop_size")
     if flags.is_given("inference_scales"):
@@ -116,6 +123,7 @@ def evaluation_from_flags(recipe: Recipe | None) -> EvaluationConfig:
 
 def main() -> None:
     """The console script."""
+    define_flags()
     run_main(run)
 
 

@@ -99,7 +99,7 @@ TABLE = (
     Flag("upsample_logits", "bool", True, "Compare at label size, not at logits size.", "train"),
     Flag("hard_example_mining_step", "integer", 0, "Steps until only hard pixels count.", "train"),
     Flag("top_k_percent_pixels", "float", 1.0, "Fraction of pixels that are hard.", "train"),
-    Flag("label_weights", "floats", None, "Weight of each class in the loss, repeated.", "train"),
+    Flag("label_weights", "floats", None, "Weight of each class in the loss, repeated.", "model"),
     Flag("fine_tune_batch_norm", "bool", True, "Train batch norm (needs large batches).", "train"),
     Flag("min_scale_factor", "float", 0.5, "Smallest random scale.", "train"),
     Flag("max_scale_factor", "float", 2.0, "Largest random scale.", "train"),

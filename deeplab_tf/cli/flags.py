@@ -21,6 +21,8 @@ MODEL_FLAGS = frozenset(
     # Read by backbones that are not built yet, or only where a pyramid is.
     - {"multi_grid", "merge_method", "nas_stem_output_num_conv_filters"}
     - {"nas_use_classification_head", "nas_remove_os32_stride"}
+    # Every command of the original takes it, and only the loss reads it.
+    - {"label_weights"}
 )
 
 
@@ -42,7 +44,7 @@ def _define(flag: Flag, default: Any) -> None:
     if isinstance(flag.kind, tuple):
         flags.DEFINE_enum(flag.name, default, list(flag.kind), flag.help)
         return
-    functions = {
+    functions: dict[str, Any] = {
         "integer": flags.DEFINE_integer,
         "float": flags.DEFINE_float,
         "string": flags.DEFINE_string,

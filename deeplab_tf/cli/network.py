@@ -13,6 +13,8 @@ import keras
 from deeplab_tf.checkpoints import readers
 from deeplab_tf.checkpoints.importer import ImportReport
 from deeplab_tf.checkpoints.load import load_tensors
+from deeplab_tf.checkpoints.own_names import STEP
+from deeplab_tf.checkpoints.slim_names import slim_name
 from deeplab_tf.cli import flags, model_options
 from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import ModelConfig, Recipe
@@ -30,6 +32,7 @@ class Network:
         config: what it was built from.
         recipe: the recipe beside the checkpoint, if there is one.
         prefix: path of the checkpoint.
+        step: updates that the weights have seen; None where the checkpoint is silent.
         report: what was loaded.
     """
 
@@ -37,6 +40,7 @@ class Network:
     config: ModelConfig
     recipe: Recipe | None
     prefix: str
+    step: int | None
     report: ImportReport
 
 
@@ -68,12 +72,15 @@ def open_network(
         if flags.is_given("num_classes"):
             given["num_classes"] = flags.value("num_classes")
         if recipe is not None:
+            if recipe.evaluation.output_stride is not None:
+                given.setdefault("output_stride", recipe.evaluation.output_stride)
             config = model_options.change_config(
                 recipe.model, given, from_checkpoint=True
             )
         else:
             if num_classes is not None:
                 given.setdefault("num_classes", num_classes)
+            _check_classifier(reader, given.get("num_classes"))
             if base is not None:
                 config = model_options.change_config(base, given)
             else:
@@ -86,7 +93,20 @@ def open_network(
             config=config,
             recipe=recipe,
             prefix=reader.path,
+            step=int(reader[STEP]) if STEP in reader else None,
             report=report,
+        )
+
+
+def _check_classifier(reader: readers.CheckpointReader, num_classes: Any) -> None:
+    """Raises ValueError if the classifier of a checkpoint has other classes."""
+    shape = reader.shapes.get(slim_name("logits/bias"))
+    if shape and num_classes is not None and shape[0] != num_classes:
+        raise ValueError(
+            f"{reader.path} is a network of {shape[0]} classes, and {num_classes} are "
+            "expected: name the number of classes, or the data set, that it was "
+            "trained for (--num_classes of export_model.py; --dataset and "
+            "--dataset_dir of eval.py and vis.py)."
         )
 
 

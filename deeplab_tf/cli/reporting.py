@@ -1,8 +1,10 @@
 # Licensed under the Apache License, Version 2.0.
 """How a command ends: with a result, or with one clear message."""
 
+import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 
@@ -10,6 +12,11 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 log = logging.getLogger(__name__)
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# What TensorFlow puts around the message of tf.debugging.Assert.
+_ASSERTION = re.compile(r"assertion failed: \[(.+?)\]\s", re.DOTALL)
 
 
 def run_main(function: Callable[[], None]) -> None:
@@ -28,12 +35,22 @@ def run_main(function: Callable[[], None]) -> None:
         except KeyboardInterrupt:
             fail("interrupted.", code=130)
         except Exception as error:
-            if not isinstance(error, _bad_input()):
+            if not is_bad_input(error):
                 raise
             log.debug("The command failed.", exc_info=True)
             fail(describe(error))
 
+    _describe_for_help(function)
     app.run(call)
+
+
+def _describe_for_help(function: Callable[[], None]) -> None:
+    """Lets --help show the command's own text and flags, which no script defines."""
+    sys.modules["__main__"].__doc__ = sys.modules[function.__module__].__doc__
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith("deeplab_tf."):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
 
 def _set_up_logging() -> None:
@@ -49,27 +66,35 @@ def _set_up_logging() -> None:
     ours.handlers = [handler]
 
 
-def _bad_input() -> tuple[type[BaseException], ...]:
-    """Returns the exceptions that speak of the input, not of a fault in the code."""
-    kinds = (ValueError, OSError, MemoryError)
+def is_bad_input(error: BaseException) -> bool:
+    """Returns whether an exception speaks of the input, not of a fault in the code."""
+    if isinstance(error, (ValueError, OSError, MemoryError)):
+        return True
     if "tensorflow" not in sys.modules:
-        return kinds
+        return False
     errors = sys.modules["tensorflow"].errors
-    return (
-        *kinds,
+    kinds = (
         errors.DataLossError,
         errors.NotFoundError,
         errors.PermissionDeniedError,
         errors.ResourceExhaustedError,
         errors.UnknownError,
     )
+    if isinstance(error, errors.InvalidArgumentError):
+        # Inside tf.data a check of ours ends as this.
+        return _ASSERTION.search(str(error)) is not None
+    return isinstance(error, kinds)
 
 
 def describe(error: BaseException) -> str:
     """Returns one paragraph for an exception, whatever its class puts in front."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        advice = " Make room on the disk." if error.errno in _DISK_FULL else ""
+        return f"{place}{error.strerror}.{advice}"
     message = getattr(error, "message", None) or str(error)
+    if found := _ASSERTION.search(message):
+        return found[1]
     return message or type(error).__name__
 
 

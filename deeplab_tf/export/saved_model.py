@@ -16,6 +16,10 @@ from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.export import comparison, signatures
 from deeplab_tf.export.comparison import Comparison
 from deeplab_tf.export.signatures import ImageSize
+from deeplab_tf.export.whole_file import write_whole
+
+# What TensorFlow writes into the folder of a SavedModel.
+_SAVED_MODEL_ENTRIES = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
 
 
 def export_saved_model(
@@ -37,8 +41,12 @@ def export_saved_model(
 
     Returns:
         The comparison, which is also stored beside the folder.
+
+    Raises:
+        ValueError: something that is no SavedModel stands there.
     """
     path = pathlib.Path(path)
+    _check_replaceable(path)
     predict = signatures.build_predictor(
         model, config, evaluation, image_size=image_size
     )
@@ -54,6 +62,11 @@ def export_saved_model(
     try:
         tf.saved_model.save(module, str(partial), signatures=functions)
         _replace_folder(partial, path)
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"{path} could not be written: {error.message}. Make room on the disk, or "
+            "give another path."
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     select = predict.select(["labels"])
@@ -111,13 +124,7 @@ def export_frozen_graph(
             name="network",
         )
         tf.identity(labels, name=signatures.OUTPUT_NAME)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(graph.as_graph_def().SerializeToString())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, graph.as_graph_def().SerializeToString())
     select = predict.select(["labels"])
     # Not as a context manager: that would turn eager execution off for the model.
     session = tf.compat.v1.Session(graph=_read_graph(path))
@@ -148,6 +155,20 @@ def _probe_batches(evaluation: EvaluationConfig) -> list:
     height, width = evaluation.crop_size
     smaller = (1, max(33, height - 31), max(33, width - 62))
     return comparison.probe_images((2, height, width), smaller)
+
+
+def _check_replaceable(path: pathlib.Path) -> None:
+    """Raises ValueError if replacing a folder would delete anything but an export."""
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise ValueError(f"{path} is a file: a SavedModel is a folder.")
+    others = sorted({entry.name for entry in path.iterdir()} - _SAVED_MODEL_ENTRIES)
+    if others:
+        raise ValueError(
+            f"{path} is a folder that holds {', '.join(others[:3])}, and a SavedModel "
+            "would replace it: give a new folder."
+        )
 
 
 def _replace_folder(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -14,6 +14,7 @@ from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.export import comparison, signatures
 from deeplab_tf.export.comparison import Comparison
+from deeplab_tf.export.whole_file import write_whole
 
 
 def export_tflite(
@@ -62,13 +63,7 @@ def export_tflite(
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     content = converter.convert()
     _check_operations(content, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, content)
     run = load_tflite(path)
     return comparison.compare(
         path,

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deeplab_tf.checkpoints.own_names import MODEL, OPTIMIZER, SEED, STEP
 from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.training.loop import NonFiniteLossError, seed_states
@@ -29,10 +30,6 @@ log = logging.getLogger(__name__)
 
 CONFIG_FILE = "config.json"
 STATE_FILE = "checkpoint"
-STEP_KEY = "global_step"
-_MODEL = "model/"
-_SEED = "model/seed/"
-_OPTIMIZER = "optimizer/"
 _PREFIX = re.compile(r"model\.ckpt-(\d+)\.index$")
 _MAX_LISTED = 20
 # What TensorFlow's reader raises, by the place of the damage.
@@ -75,7 +72,7 @@ def save_checkpoint(
         for key, variable in checkpoint_variables(model, optimizer).items()
     }
     _check_finite(tensors, step)
-    tensors[STEP_KEY] = np.int64(step)
+    tensors[STEP] = np.int64(step)
     prefix = folder / f"model.ckpt-{step}"
     if recipe is not None:
         _replace_file(folder / CONFIG_FILE, serialization.to_json(recipe))
@@ -133,57 +130,11 @@ def restore_checkpoint(
         ValueError: the checkpoint is damaged, or of another network or optimizer.
     """
     tensors = read_checkpoint(path)
-    if STEP_KEY not in tensors:
-        raise ValueError(f"{path} is no checkpoint of a training: no {STEP_KEY!r}.")
-    step = int(tensors.pop(STEP_KEY))
+    if STEP not in tensors:
+        raise ValueError(f"{path} is no checkpoint of a training: no {STEP!r}.")
+    step = int(tensors.pop(STEP))
     _assign(checkpoint_variables(model, optimizer), tensors, path)
     return step
-
-
-def load_model_weights(
-    model: keras.Model, path: str | os.PathLike, *, skip: Sequence[str] = ()
-) -> int:
-    """Loads the weights alone, for evaluation or as a start.
-
-    Args:
-        model: a network with the variables of the saved one.
-        path: a prefix or a folder.
-        skip: patterns of variable paths that keep their values, `^logits/` for
-            another number of classes.
-
-    Returns:
-        The number of updates that the weights have seen.
-
-    Raises:
-        ValueError: the checkpoint is damaged, or of another network.
-    """
-    tensors = read_checkpoint(path)
-    step = int(tensors.get(STEP_KEY, 0))
-
-    def is_wanted(key: str) -> bool:
-        path = key.removeprefix(_MODEL)
-        is_weight = key.startswith(_MODEL) and not key.startswith(_SEED)
-        return is_weight and not any(re.search(pattern, path) for pattern in skip)
-
-    variables = {_MODEL + weight.path: weight for weight in model.weights}
-    _assign(
-        {key: value for key, value in variables.items() if is_wanted(key)},
-        {key: value for key, value in tensors.items() if is_wanted(key)},
-        path,
-    )
-    return step
-
-
-def is_own_checkpoint(path: str | os.PathLike) -> bool:
-    """Returns whether a path means a checkpoint that `save_checkpoint` wrote."""
-    prefix = latest_checkpoint(path)
-    if prefix is None:
-        return False
-    try:
-        names = [name for name, _ in tf.train.list_variables(prefix)]
-    except _READ_ERRORS:
-        return False
-    return STEP_KEY in names and any(name.startswith(_MODEL) for name in names)
 
 
 def read_config(path: str | os.PathLike) -> Recipe:
@@ -233,13 +184,13 @@ def checkpoint_variables(
     model: keras.Model, optimizer: keras.optimizers.Optimizer
 ) -> dict[str, keras.Variable]:
     """Returns the variables that a checkpoint holds, by the names it gives them."""
-    variables = {_MODEL + weight.path: weight for weight in model.weights}
+    variables = {MODEL + weight.path: weight for weight in model.weights}
     # Keras numbers seed generators and optimizers over the whole process; a name in a
     # file must not depend on what was built before.
     states = seed_states(model)
-    variables |= {f"{_SEED}{i}": state for i, state in enumerate(states)}
+    variables |= {f"{SEED}{i}": state for i, state in enumerate(states)}
     slots = {
-        _OPTIMIZER + re.sub(r"^(\w+?)_\d+/", r"\1/", variable.path): variable
+        OPTIMIZER + re.sub(r"^(\w+?)_\d+/", r"\1/", variable.path): variable
         for variable in optimizer.variables
     }
     expected = len(model.weights) + len(states) + len(optimizer.variables)

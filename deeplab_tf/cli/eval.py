@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0.
+"""Evaluates a checkpoint on a split: IoU per class and in the mean, accuracy.
+
+Prints the table and writes eval.json and eval.csv into --eval_logdir, with --watch also
+eval-<step>.json and .csv for each checkpoint, and TensorBoard scalars. Batches hold
+images of equal size only, so --eval_batch_size is an upper bound.
+"""
+
+import dataclasses
+import itertools
+from typing import Any
+
+from deeplab_tf.cli import flags, prediction_flags
+from deeplab_tf.cli.output_paths import check_folder
+from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
+from deeplab_tf.cli.progress import Progress
+from deeplab_tf.cli.reporting import run_main
+
+_NAMES = SplitFlags(
+    split="eval_split", crop_size="eval_crop_size", batch_size="eval_batch_size"
+)
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    prediction_flags.define("eval")
+
+
+def run() -> None:
+    """Evaluates what the flags say."""
+    flags.check_unused()
+    folder = flags.value("eval_logdir")
+    if not folder:
+        raise ValueError("--eval_logdir must be given: the folder of the report.")
+    check_folder(folder, flag="eval_logdir")
+
+    def evaluate_checkpoint(path: str) -> None:
+        with prediction_flags.open_prediction(path, _NAMES) as prediction:
+            print(prediction.network.report)
+            report = evaluate_split(prediction)
+        print(describe(report.details))
+        print(report.to_table(), flush=True)
+        save(report, folder)
+
+    prediction_flags.for_each_checkpoint(
+        evaluate_checkpoint, limit=flags.value("max_number_of_evaluations")
+    )
+
+
+def evaluate_split(prediction: Prediction) -> Any:
+    """Returns the report of a network on a split.
+
+    Raises:
+        ValueError: the split holds no labels, or labels that are no classes.
+    """
+    from deeplab_tf.data.pipeline import eval_dataset
+    from deeplab_tf.evaluation.evaluate import evaluate
+    from deeplab_tf.export.signatures import build_predictor
+
+    if not prediction.source.has_labels:
+        raise ValueError(
+            f"Evaluation needs labels, and {prediction.source.name} has none: name "
+            f"another split, or use vis.py."
+        )
+    network, evaluation = prediction.network, prediction.evaluation
+    # The examples come resized, labels too: as the original, scores are taken there.
+    predict = build_predictor(network.model, network.config, evaluation)
+    examples = eval_dataset(prediction.source, prediction.data)
+    batches = prediction_flags.equal_size_batches(
+        itertools.islice(examples, prediction.num_images),
+        batch_size=evaluation.batch_size,
+    )
+    progress = Progress(prediction.num_images)
+    try:
+        return evaluate(
+            predict,
+            batches,
+            num_classes=prediction.info.num_classes,
+            ignore_label=prediction.info.ignore_label,
+            class_names=prediction.info.classes,
+            progress=progress,
+            details=details_of(prediction),
+        )
+    finally:
+        progress.close()
+
+
+def details_of(prediction: Prediction) -> dict[str, Any]:
+    """Returns what is evaluated and how, for the report."""
+    network, evaluation, data = (
+        prediction.network,
+        prediction.evaluation,
+        prediction.data,
+    )
+    return {
+        "checkpoint": network.prefix,
+        "step": network.step,
+        "moving_averages": flags.FLAGS.use_moving_averages,
+        "dataset": prediction.info.name,
+        "dataset_dir": flags.value("dataset_dir"),
+        "split": data.eval_split,
+        "output_stride": network.config.backbone.output_stride,
+        "scales": list(evaluation.scales),
+        "flip": evaluation.flip,
+        "crop_size": list(evaluation.crop_size),
+        "pad_to_crop": evaluation.pad_to_crop,
+        "resizing": dataclasses.asdict(prediction_flags.resizing(data)),
+        "ignore_label": prediction.info.ignore_label,
+    }
+
+
+def describe(details: Any) -> str:
+    """Returns in one line what was evaluated."""
+    step = "" if details["step"] is None else f" (step {details['step']})"
+    scales = ", ".join(f"{scale:g}" for scale in details["scales"])
+    flip = " and mirrored" if details["flip"] else ""
+    return (
+        f"{details['checkpoint']}{step} on split {details['split']!r} of "
+        f"{details['dataset']}, output stride {details['output_stride']}, "
+        f"scales {scales}{flip}"
+    )
+
+
+def save(report: Any, folder: str) -> None:
+    """Writes a report as JSON and CSV, and its scores for TensorBoard."""
+    from deeplab_tf.training.event_files import EventWriter
+
+    report.save(folder)
+    step = report.details["step"]
+    if flags.FLAGS.watch and step is not None:
+        report.save(folder, name=f"eval-{step}")
+    split = report.details["split"]
+    writer = EventWriter(folder)
+    try:
+        writer.write_scalars(
+            step or 0,
+            {
+                f"{split}_miou": report.mean_iou,
+                f"{split}_pixel_accuracy": report.scores.pixel_accuracy,
+            },
+        )
+    finally:
+        writer.close()
+    print(f"Written to {folder}/eval.json and {folder}/eval.csv")
+
+
+def main() -> None:
+    """The console script."""
+    define_flags()
+    run_main(run)
+
+
+if __name__ == "__main__":
+    main()

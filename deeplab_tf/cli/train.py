@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0.
+"""Trains a network: by recipe, or by the flags of research/deeplab."""
+
+import dataclasses
+import sys
+import time
+from typing import Any
+
+from absl import flags as absl_flags
+
+from deeplab_tf.cli import flags, recipe_flags
+from deeplab_tf.cli.dataset_flags import dataset_info
+from deeplab_tf.cli.output_paths import check_folder
+from deeplab_tf.cli.reporting import fail, run_main
+from deeplab_tf.config.recipe import Recipe
+
+# Exit code after SIGTERM or SIGINT: that of a program which the signal ended.
+_SIGNAL_CODES = {"SIGTERM": 143, "SIGINT": 130}
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.define("resize", "model", "train", "dataset")
+    recipe_flags.define()
+    absl_flags.DEFINE_integer(
+        "save_interval_steps",
+        None,
+        "Steps between two checkpoints, besides the seconds.",
+    )
+    absl_flags.DEFINE_integer(
+        "eval_interval_steps",
+        None,
+        "Steps between two validations; 0: none but the last.",
+    )
+    absl_flags.DEFINE_string("eval_split", None, "Split to validate on; '' for none.")
+    absl_flags.DEFINE_boolean(
+        "deterministic", False, "Repeat and resume bit for bit on the CPU; slower."
+    )
+    absl_flags.DEFINE_boolean(
+        "use_moving_averages", False, "Start from the moving averages of a checkpoint."
+    )
+
+
+def run() -> None:
+    """Trains what the flags say."""
+    flags.check_unused()
+    workdir = flags.value("train_logdir")
+    if not workdir:
+        raise ValueError("--train_logdir must be given: the folder of the run.")
+    check_folder(workdir, flag="train_logdir")
+    set_up_devices()
+
+    from deeplab_tf.recipes import get_recipe
+
+    base = get_recipe(flags.FLAGS.recipe) if flags.FLAGS.recipe else None
+    info = dataset_info(base)
+    recipe = recipe_flags.build_recipe(num_classes=info.num_classes, base=base)
+    recipe = _with_own_flags(recipe, info)
+
+    from deeplab_tf.training.strategy import build_strategy
+    from deeplab_tf.training.train import train
+
+    started = time.monotonic()
+    result = train(
+        recipe,
+        workdir=workdir,
+        data_dir=flags.value("dataset_dir"),
+        strategy=build_strategy(num_replicas=flags.value("num_clones")),
+        deterministic=flags.FLAGS.deterministic,
+        initialize=_initializer(recipe),
+        save_interval_seconds=flags.value("save_interval_secs"),
+        write=lambda text: print(text, flush=True),
+    )
+    if result.interrupted_by:
+        fail(
+            f"{result.interrupted_by} at step {result.step}; saved as "
+            f"{result.checkpoint}. The same command goes on from there.",
+            code=_SIGNAL_CODES[result.interrupted_by],
+        )
+    print(f"Trained to step {result.step} in {time.monotonic() - started:.0f} s.")
+    if result.best_miou is not None:
+        print(
+            f"Best mean IoU {result.best_miou:.4f} at step {result.best_step}: "
+            f"{result.best_checkpoint}"
+        )
+    print(f"Last checkpoint: {result.checkpoint}")
+    sys.stdout.flush()
+
+
+def set_up_devices() -> None:
+    """Splits the CPU into as many devices as --num_clones asks for, without a GPU."""
+    clones = flags.value("num_clones")
+    if clones < 1:
+        raise ValueError(f"--num_clones must be at least 1, got {clones}.")
+    import tensorflow as tf
+
+    from deeplab_tf.training.strategy import split_cpu
+
+    on_cpu = flags.value("clone_on_cpu") or not tf.config.list_physical_devices("GPU")
+    if clones > 1 and on_cpu:
+        split_cpu(clones)
+
+
+def _with_own_flags(recipe: Recipe, info: Any) -> Recipe:
+    changes: dict[str, Any] = {
+        name: flags.FLAGS[name].value
+        for name in ("save_interval_steps", "eval_interval_steps")
+        if flags.FLAGS[name].value is not None
+    }
+    data = dataclasses.replace(recipe.data, dataset=info.name)
+    if flags.FLAGS.eval_split is not None:
+        data = dataclasses.replace(data, eval_split=flags.FLAGS.eval_split)
+    return dataclasses.replace(
+        recipe, train=dataclasses.replace(recipe.train, **changes), data=data
+    )
+
+
+def _initializer(recipe: Recipe) -> Any:
+    """Returns a function that loads the initial checkpoint, or None."""
+    path = flags.value("tf_initial_checkpoint")
+    if not path:
+        return None
+    skip: tuple[str, ...] = ()
+    if not flags.value("initialize_last_layer"):
+        # research/deeplab/model.py: get_extra_layer_scopes.
+        skip = ("^logits/",)
+        if not recipe.train.last_layers_contain_logits_only:
+            skip = ("^logits/", "^aspp/", "^decoder/")
+
+    def initialize(model: Any) -> None:
+        from deeplab_tf.checkpoints.load import load_checkpoint
+
+        report = load_checkpoint(
+            model,
+            path,
+            use_moving_averages=flags.FLAGS.use_moving_averages,
+            skip=skip,
+        )
+        print(report)
+
+    return initialize
+
+
+def main() -> None:
+    """The console script."""
+    define_flags()
+    run_main(run)
+
+
+if __name__ == "__main__":
+    main()

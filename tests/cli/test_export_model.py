@@ -1,0 +1,113 @@
+import json
+import pathlib
+import tarfile
+
+import pytest
+import tensorflow as tf
+
+from deeplab_tf.cli import export_model
+from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.evaluation import EvaluationConfig
+from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.export import comparison
+from deeplab_tf.export.tflite import load_tflite
+from tests.cli.command import parsed_flags, run_command
+
+
+@pytest.mark.parametrize(
+    ("target", "formats", "planned"),
+    [
+        ("a/m.pb", (), {"frozen_graph": "a/m.pb"}),
+        ("a/m", (), {"saved_model": "a/m"}),
+        ("a/m.tflite", (), {"tflite": "a/m.tflite"}),
+        ("a/m.tflite", ("tflite",), {"tflite": "a/m.tflite"}),
+        ("a/m", ("tflite",), {"tflite": "a/m/model.tflite"}),
+        (
+            "a/m",
+            ("tflite", "saved_model", "tflite"),
+            {"tflite": "a/m/model.tflite", "saved_model": "a/m/saved_model"},
+        ),
+    ],
+)
+def test_each_format_has_its_path(target, formats, planned):
+    arguments = [f"--format={format_}" for format_ in formats]
+    with parsed_flags("export_model", *arguments) as flags:
+        paths = export_model.plan_paths(pathlib.Path(target), flags.format)
+    assert {name: str(path) for name, path in paths.items()} == planned
+
+
+@pytest.mark.parametrize("target", ["m.pb", "m.tflite"])
+def test_several_formats_need_a_folder(target):
+    arguments = ["--format=saved_model", "--format=tflite"]
+    with (
+        parsed_flags("export_model", *arguments) as flags,
+        pytest.raises(ValueError, match="give a folder"),
+    ):
+        export_model.plan_paths(pathlib.Path(target), flags.format)
+
+
+def test_given_flags_win_over_the_recipe():
+    recipe = Recipe(
+        name="r",
+        model=DeepLabV3Config(),
+        evaluation=EvaluationConfig(crop_size=(33, 65), scales=(0.5,), flip=True),
+    )
+    with parsed_flags("export_model"):
+        assert export_model.evaluation_from_flags(None) == EvaluationConfig()
+        assert export_model.evaluation_from_flags(recipe) == recipe.evaluation
+    arguments = [
+        "--crop_size=97",
+        "--crop_size=129",
+        "--inference_scales=1.0",
+        "--noadd_flipped_images",
+        "--nopad_to_crop",
+    ]
+    with parsed_flags("export_model", *arguments):
+        assert export_model.evaluation_from_flags(recipe) == EvaluationConfig(
+            crop_size=(97, 129), pad_to_crop=False
+        )
+
+
+@pytest.mark.slow
+def test_both_formats_of_a_run_agree_with_each_other(run_folder, tmp_path):
+    result = run_command(
+        "export_model",
+        f"--checkpoint_path={run_folder}",
+        f"--export_path={tmp_path / 'out'}",
+        "--format=saved_model",
+        "--format=tflite",
+    )
+    assert result.code == 0, result.err
+    assert result.out.count("labels equal to the model's on") == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "model.tflite",
+        "model.tflite.comparison.json",
+        "saved_model",
+        "saved_model.comparison.json",
+    ]
+    for name in ("model.tflite", "saved_model"):
+        stored = json.loads((tmp_path / "out" / f"{name}.comparison.json").read_text())
+        assert stored["agreement"] >= 0.999
+    (images,) = comparison.probe_images((1, 65, 65), seed=5)
+    module = tf.saved_model.load(str(tmp_path / "out" / "saved_model"))
+    serve = module.signatures["serving_default"]
+    labels = serve(ImageTensor=tf.constant(images))["SemanticPredictions"].numpy()
+    same = load_tflite(tmp_path / "out" / "model.tflite")(images) == labels
+    assert same.mean() >= 0.999
+
+
+@pytest.mark.slow
+def test_an_archive_is_exported_like_its_folder(run_folder, tmp_path):
+    archive = tmp_path / "run.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for file in run_folder.iterdir():
+            if file.is_file() and "events" not in file.name:
+                tar.add(file, arcname=f"run/{file.name}")
+    result = run_command(
+        "export_model",
+        f"--checkpoint_path={archive}",
+        f"--export_path={tmp_path / 'graph.pb'}",
+    )
+    assert result.code == 0, result.err
+    assert "frozen_graph" in result.out
+    assert (tmp_path / "graph.pb").is_file()
