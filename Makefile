@@ -8,11 +8,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test lint format bench clean
 
-# The folder is moved into place only when the installation is complete, so an
-# interrupted one is done again.
+# The stamp is written last, so an interrupted installation is done again; a folder
+# without pip, left by an interrupted venv, is made anew.
 $(STAMP): setup.py pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "deeplab_tf needs Python 3.11 or newer; set PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)

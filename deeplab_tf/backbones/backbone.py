@@ -32,10 +32,17 @@ class Backbone:
         Raises:
             ValueError: the backbone has no tap there.
         """
+        return self.endpoints[self._tap_name(stride, convention)]
+
+    def tap_stride(self, stride: int, *, convention: str = "research_deeplab") -> int:
+        """Returns the stride that a tap really has: at most the output stride."""
+        return self.strides[self._tap_name(stride, convention)]
+
+    def _tap_name(self, stride: int, convention: str) -> str:
         names = self.taps[convention]
         if stride not in names:
             raise ValueError(
                 f"A decoder can read this backbone at strides "
                 f"{', '.join(map(str, sorted(names)))}, got {stride}."
             )
-        return self.endpoints[names[stride]]
+        return names[stride]

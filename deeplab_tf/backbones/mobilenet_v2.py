@@ -110,7 +110,8 @@ def build_mobilenet_v2(config: MobileNetV2Config, style: ConvStyle) -> Backbone:
             kernel_initializer=_initializer(),
             name=f"{name}_project",
         )(x)
-        if block_stride == 1 and x.shape[-1] == shortcut.shape[-1]:
+        # slim asks for the stride that the block really has, not for the table's.
+        if stride == 1 and x.shape[-1] == shortcut.shape[-1]:
             x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
         add(layer, x)
     return Backbone(

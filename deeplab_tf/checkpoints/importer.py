@@ -18,11 +18,14 @@ class NameRules:
         source_name: path of one of our variables -> name in the source.
         ignored: regular expressions of source tensors that no network needs: the
             optimizer's slots, counters, parts that are not built here.
+        skipped: (pattern of our variables, pattern of source tensors) of the parts
+            that a caller may skip: then what the source has there is ignored too.
     """
 
     format: str
     source_name: Callable[[str], str]
     ignored: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,11 @@ def import_weights(
         else:
             plan.append((variable, source))
     rest = [name for name in shapes if name not in used]
-    ignored = [n for n in rest if any(re.search(p, n) for p in rules.ignored)]
+    patterns = [
+        *rules.ignored,
+        *(theirs for ours, theirs in rules.skipped if ours in skip),
+    ]
+    ignored = [n for n in rest if any(re.search(p, n) for p in patterns)]
     left_over = sorted(set(rest) - set(ignored))
     if missing or different or left_over:
         raise WeightsMismatchError(

@@ -19,4 +19,7 @@ OWN_RULES = NameRules(
     format="deeplab_tf",
     source_name=own_name,
     ignored=(f"^{STEP}$", f"^{OPTIMIZER}", f"^{SEED}"),
+    skipped=tuple(
+        (f"^{part}/", f"^{MODEL}{part}/") for part in ("logits", "aspp", "decoder")
+    ),
 )

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import tarfile
 import tempfile
@@ -17,6 +18,8 @@ import numpy as np
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 # An archive of the zoo holds 0.5 GB; more than this is no checkpoint.
 MAX_UNPACKED_BYTES = 8 << 30
+
+_RUN_CHECKPOINT = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 
 class CheckpointReader(Mapping[str, np.ndarray]):
@@ -103,7 +106,8 @@ def find_prefix(path: str | os.PathLike[str]) -> str:
     """Returns the prefix of the checkpoint at `path`.
 
     In a folder the `checkpoint` state file decides; without one, an index file is
-    searched for, below it too: the released archives all name theirs differently.
+    searched for, below it too: the released archives all name theirs differently. Of
+    a run's `model.ckpt-<step>` without a state file, the highest step is taken.
 
     Raises:
         ValueError: there is none, or several and nothing says which.
@@ -128,6 +132,13 @@ def _find_in_folder(folder: pathlib.Path) -> str:
     state = _state_prefix(folder)
     if state is not None:
         return state
+    steps = {
+        int(match[1]): path
+        for path in folder.glob("*.index")
+        if (match := _RUN_CHECKPOINT.match(path.name))
+    }
+    if steps:
+        return str(steps[max(steps)].with_suffix(""))
     found = sorted(folder.rglob("*.index"))
     if not found:
         raise ValueError(f"There is no checkpoint (*.index) in {folder}.")

@@ -53,7 +53,14 @@ def slim_name(path: str) -> str:
 
 
 SLIM_RULES = NameRules(
-    format="research/deeplab", source_name=slim_name, ignored=_IGNORED
+    format="research/deeplab",
+    source_name=slim_name,
+    ignored=_IGNORED,
+    skipped=(
+        ("^logits/", r"^logits/"),
+        ("^aspp/", r"^(aspp\d+|image_pooling|concat_projection)(_\w+)?/"),
+        ("^decoder/", r"^decoder/"),
+    ),
 )
 
 

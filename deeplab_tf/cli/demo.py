@@ -34,8 +34,7 @@ def run() -> None:
     """Runs the demo and writes its summary."""
     started = time.monotonic()
     folder = pathlib.Path(FLAGS.output_dir)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _clear(folder)
 
     from deeplab_tf.data.catalog import get_dataset_info
     from deeplab_tf.recipes import get_recipe
@@ -47,7 +46,8 @@ def run() -> None:
     result = train(recipe, workdir=folder / "train", write=_say)
 
     _say(f"2/4 Evaluating on the {recipe.data.eval_split} split, which it never saw.")
-    model, predict = _load(recipe, result.best_checkpoint or result.checkpoint)
+    checkpoint = str(result.best_checkpoint or result.checkpoint)
+    model, predict = _load(recipe, checkpoint)
     report = _evaluate(recipe, info, predict)
     report.save(folder)
     print(report.to_table(), flush=True)
@@ -67,12 +67,24 @@ def run() -> None:
         "saved_model": str(exported["saved_model"]),
         "tflite": str(exported["tflite"]),
         "overlay": str(panel),
-        "checkpoint": result.best_checkpoint or result.checkpoint,
+        "checkpoint": checkpoint,
         "class_iou": dict(zip(info.classes, report.scores.class_iou, strict=True)),
         "agreement": agreement,
     }
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
     _print_summary(summary, folder)
+
+
+def _clear(folder: pathlib.Path) -> None:
+    """Makes an empty folder; replaces only what an earlier demo left there."""
+    marker = folder / "train"
+    if folder.exists() and any(folder.iterdir()) and not marker.is_dir():
+        raise ValueError(
+            f"--output_dir={folder} is not empty and holds no earlier demo: name "
+            "another folder."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    marker.mkdir(parents=True)
 
 
 def _say(text: str) -> None:

@@ -8,13 +8,18 @@ images of equal size only, so --eval_batch_size is an upper bound.
 
 import dataclasses
 import itertools
+import os
 from typing import Any
 
+from absl import flags as absl_flags
+
 from deeplab_tf.cli import flags, prediction_flags
+from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
 from deeplab_tf.cli.progress import Progress
 from deeplab_tf.cli.reporting import run_main
+from deeplab_tf.config.data import DataConfig
 
 _NAMES = SplitFlags(
     split="eval_split", crop_size="eval_crop_size", batch_size="eval_batch_size"
@@ -24,6 +29,9 @@ _NAMES = SplitFlags(
 def define_flags() -> None:
     """Defines the flags of this command."""
     prediction_flags.define("eval")
+    absl_flags.DEFINE_string(
+        "saved_model", None, "An exported SavedModel to evaluate, not a checkpoint."
+    )
 
 
 def run() -> None:
@@ -33,6 +41,15 @@ def run() -> None:
     if not folder:
         raise ValueError("--eval_logdir must be given: the folder of the report.")
     check_folder(folder, flag="eval_logdir")
+
+    if flags.FLAGS.saved_model:
+        if flags.value("checkpoint_dir"):
+            raise ValueError("Give --checkpoint_dir or --saved_model, not both.")
+        report = evaluate_saved_model(flags.FLAGS.saved_model)
+        print(report.to_table(), flush=True)
+        report.save(folder)
+        print(f"Written to {folder}/eval.json and {folder}/eval.csv")
+        return
 
     def evaluate_checkpoint(path: str) -> None:
         with prediction_flags.open_prediction(path, _NAMES) as prediction:
@@ -80,6 +97,54 @@ def evaluate_split(prediction: Prediction) -> Any:
             class_names=prediction.info.classes,
             progress=progress,
             details=details_of(prediction),
+        )
+    finally:
+        progress.close()
+
+
+def evaluate_saved_model(path: str) -> Any:
+    """Returns the report of an exported SavedModel, run as a server would run it.
+
+    Crop, scales and resizing are in its graph; data set and split come from the flags.
+
+    Raises:
+        ValueError: there is no SavedModel at `path`, or none with our signatures.
+    """
+    import tensorflow as tf
+
+    from deeplab_tf.data.pipeline import eval_dataset
+    from deeplab_tf.data.sources import open_source
+    from deeplab_tf.evaluation.evaluate import evaluate
+    from deeplab_tf.export import signatures
+
+    if not os.path.isfile(os.path.join(path, "saved_model.pb")):
+        raise ValueError(
+            f"--saved_model={path} is no SavedModel: it holds no saved_model.pb."
+        )
+    serve = tf.saved_model.load(path).signatures["serving_default"]
+    info = dataset_info(None)
+    split = flags.value(_NAMES.split)
+    source = open_source(flags.value("dataset_dir"), split=split, info=info)
+    num_images = source.num_examples
+    if (wanted := flags.FLAGS.max_images) > 0:
+        num_images = min(num_images, wanted)
+    progress = Progress(num_images)
+
+    def predict(images: Any) -> Any:
+        images = tf.convert_to_tensor(images)
+        labels = serve(ImageTensor=images if images.shape.rank == 4 else images[None])
+        labels = labels[signatures.OUTPUT_NAME]
+        return {"labels": labels if images.shape.rank == 4 else labels[0]}
+
+    try:
+        return evaluate(
+            predict,
+            itertools.islice(eval_dataset(source, DataConfig()), num_images),
+            num_classes=info.num_classes,
+            ignore_label=info.ignore_label,
+            class_names=info.classes,
+            progress=progress,
+            details={"saved_model": path, "dataset": info.name, "split": split},
         )
     finally:
         progress.close()

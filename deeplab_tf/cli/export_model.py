@@ -10,6 +10,7 @@ from absl import flags as absl_flags
 from deeplab_tf.cli import flags
 from deeplab_tf.cli.output_paths import check_writable
 from deeplab_tf.cli.reporting import run_main
+from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import Recipe
 
@@ -24,6 +25,9 @@ def define_flags() -> None:
     )
     absl_flags.DEFINE_boolean(
         "use_moving_averages", False, "Take the moving averages of the weights."
+    )
+    absl_flags.DEFINE_string(
+        "recipe", None, "Recipe whose network a checkpoint has that does not say."
     )
     absl_flags.DEFINE_boolean(
         "pad_to_crop", True, "Pad images that are smaller than the crop."
@@ -43,15 +47,8 @@ def run() -> None:
     # Imported late, so that wrong flags are told at once.
     from deeplab_tf.cli.network import open_network
     from deeplab_tf.export.saved_model import export_frozen_graph, export_saved_model
-    from deeplab_tf.export.signatures import ImageSize
     from deeplab_tf.export.tflite import export_tflite
 
-    image_size = ImageSize(
-        **{
-            field.name: flags.value(field.name)
-            for field in dataclasses.fields(ImageSize)
-        }
-    )
     averages = flags.FLAGS.use_moving_averages
     with open_network(
         checkpoint,
@@ -60,6 +57,7 @@ def run() -> None:
     ) as network:
         print(network.report)
         evaluation = evaluation_from_flags(network.recipe)
+        image_size = image_size_from_flags(network.recipe)
         common: dict[str, Any] = {"config": network.config, "evaluation": evaluation}
         for format_, path in paths.items():
             if format_ == "tflite":
@@ -114,11 +112,27 @@ def evaluation_from_flags(recipe: Recipe | None) -> EvaluationConfig:
         changes["crop_size"] = flags.size("crop_size")
     if flags.is_given("inference_scales"):
         changes["scales"] = flags.value("inference_scales")
+    if flags.is_given("prediction_with_upsampled_logits"):
+        changes["upsample_logits"] = flags.value("prediction_with_upsampled_logits")
     if flags.is_given("add_flipped_images"):
         changes["flip"] = flags.value("add_flipped_images")
     if flags.FLAGS["pad_to_crop"].present:
         changes["pad_to_crop"] = flags.FLAGS.pad_to_crop
     return dataclasses.replace(defaults, **changes)
+
+
+def image_size_from_flags(recipe: Recipe | None) -> Any:
+    """Returns the resizing of images: a given flag wins over the recipe."""
+    from deeplab_tf.export.signatures import ImageSize
+
+    data = DataConfig() if recipe is None else recipe.data
+    names = [field.name for field in dataclasses.fields(ImageSize)]
+    return ImageSize(
+        **{
+            name: flags.value(name) if flags.is_given(name) else getattr(data, name)
+            for name in names
+        }
+    )
 
 
 def main() -> None:

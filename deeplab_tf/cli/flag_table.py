@@ -7,6 +7,7 @@ from typing import Any
 # How a flag that differs from its default is received.
 USED = "used"
 GONE = "gone"
+OTHERS = "read by other networks"
 NOT_BUILT = "not built yet"
 
 
@@ -20,7 +21,7 @@ class Flag:
             "integers" and "floats" (repeated), or a tuple of choices.
         default: its value when it is not given.
         help: one line.
-        status: USED, GONE or NOT_BUILT.
+        status: USED, GONE, OTHERS or NOT_BUILT.
         group: which scripts define it: "model", "train", "eval", "predict", "vis",
             "resize" or "dataset".
     """
@@ -45,7 +46,7 @@ TABLE = (
     Flag("depth_multiplier", "float", 1.0, "Factor on the channels of MobileNet.", "model"),
     Flag("divisible_by", "integer", None, "MobileNet's channels are a multiple of it.", "model"),
     Flag("output_stride", "integer", 16, "Input size over size of the features.", "model"),
-    Flag("multi_grid", "integers", None, "Rates of ResNet's last block; MobileNet has none.", "model"),
+    Flag("multi_grid", "integers", None, "Rates of ResNet's last block; MobileNet has none.", "model", OTHERS),
     Flag("atrous_rates", "integers", None, "Rates of the 3x3 branches of ASPP, repeated.", "model"),
     Flag("add_image_level_feature", "bool", True, "Image pooling is a branch of ASPP.", "model"),
     Flag("image_pooling_crop_size", "list", None, "Window of image pooling in image pixels.", "model"),
@@ -65,12 +66,12 @@ TABLE = (
     Flag("batch_norm_decay", "float", 0.9997, "Momentum of all moving statistics, if given.", "model"),
     Flag("logits_kernel_size", "integer", 1, "Kernel of the classifier.", "model", NOT_BUILT),
     Flag("image_pyramid", "floats", None, "Input scales inside the network.", "model", NOT_BUILT),
-    Flag("merge_method", ("max", "avg"), "max", "How image_pyramid's scales are merged.", "model"),
-    Flag("prediction_with_upsampled_logits", "bool", True, "Upsample logits, not probabilities.", "model", NOT_BUILT),
+    Flag("merge_method", ("max", "avg"), "max", "How image_pyramid's scales are merged.", "model", OTHERS),
+    Flag("prediction_with_upsampled_logits", "bool", True, "Upsample logits, not labels.", "model"),
     Flag("dense_prediction_cell_json", "string", "", "A searched cell in place of ASPP.", "model", NOT_BUILT),
-    Flag("nas_stem_output_num_conv_filters", "integer", 20, "Width of a NAS network.", "model"),
-    Flag("nas_use_classification_head", "bool", False, "Head of a NAS network.", "model"),
-    Flag("nas_remove_os32_stride", "bool", False, "Stride of a NAS network.", "model"),
+    Flag("nas_stem_output_num_conv_filters", "integer", 20, "Width of a NAS network.", "model", OTHERS),
+    Flag("nas_use_classification_head", "bool", False, "Head of a NAS network.", "model", OTHERS),
+    Flag("nas_remove_os32_stride", "bool", False, "Stride of a NAS network.", "model", OTHERS),
     Flag("quantize_delay_step", "integer", -1, "Quantisation-aware training.", "model", NOT_BUILT),
     # train.py
     Flag("train_logdir", "string", None, "Folder of the run: checkpoints and logs.", "train"),
@@ -106,7 +107,7 @@ TABLE = (
     Flag("scale_factor_step_size", "float", 0.25, "Distance of the random scales.", "train"),
     Flag("log_steps", "integer", 10, "Steps between two progress lines.", "train"),
     Flag("save_interval_secs", "integer", 1200, "Seconds between two checkpoints.", "train"),
-    Flag("save_summaries_images", "bool", False, "Image panels for TensorBoard.", "train"),
+    Flag("save_summaries_images", "bool", False, "Image panels are written at each validation.", "train", GONE),
     Flag("save_summaries_secs", "integer", 600, "TensorBoard is written at log_steps.", "train", GONE),
     Flag("profile_logdir", "string", None, "Profile.", "train", GONE),
     Flag("drop_path_keep_prob", "float", 1.0, "Drop path of NAS networks.", "train", NOT_BUILT),

@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from deeplab_tf.cli.flag_table import GONE, NOT_BUILT, TABLE, USED, Flag
+from deeplab_tf.cli.flag_table import GONE, NOT_BUILT, OTHERS, TABLE, USED, Flag
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +18,10 @@ FLAGS = flags.FLAGS
 
 MODEL_FLAGS = frozenset(
     {flag.name for flag in TABLE if flag.group == "model" and flag.status == USED}
-    # Read by backbones that are not built yet, or only where a pyramid is.
-    - {"multi_grid", "merge_method", "nas_stem_output_num_conv_filters"}
-    - {"nas_use_classification_head", "nas_remove_os32_stride"}
     # Every command of the original takes it, and only the loss reads it.
     - {"label_weights"}
+    # It is a choice of the prediction, and no part of the network.
+    - {"prediction_with_upsampled_logits"}
 )
 
 
@@ -112,5 +111,7 @@ def check_unused() -> None:
             raise ValueError(
                 f"--{flag.name} is not built yet: {flag.help} Leave it out."
             )
+        if flag.status == OTHERS:
+            log.warning("--%s has no effect here: %s", flag.name, flag.help)
         if flag.status == GONE:
             log.warning("--%s has no meaning any more: %s", flag.name, flag.help)

@@ -6,7 +6,6 @@ follows from them: with a decoder it is DeepLabv3+, without one DeepLabv3.
 """
 
 import dataclasses
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,6 @@ from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 from deeplab_tf.config.recipe import ModelConfig, rescale_rates
-
-log = logging.getLogger(__name__)
 
 # The defaults of research/deeplab, with which a bare checkpoint is read. multi_grid
 # is taken by ResNet and Xception, bounded activations by the head here.
@@ -116,17 +113,16 @@ def change_config(
                     f"--{name}={value} does not fit the checkpoint, whose network has "
                     f"{name}={options[name]}: leave the flag out."
                 )
+        count = len(given.get("atrous_rates") or options["atrous_rates"] or ())
+        if "atrous_rates" in given and count != len(options["atrous_rates"] or ()):
+            raise ValueError(
+                f"--atrous_rates={given['atrous_rates']} does not fit the checkpoint, "
+                f"whose network has the rates {options['atrous_rates']}: give as many."
+            )
     stride = given.get("output_stride")
     old = config.backbone.output_stride
     if stride and stride != old and given.get("atrous_rates") is None:
         config = rescale_rates(config, stride)
-        if config.aspp is not None and config.aspp.atrous_rates:
-            log.info(
-                "Output stride %d instead of %d: atrous rates become %s.",
-                stride,
-                old,
-                config.aspp.atrous_rates,
-            )
         options = options_of(config)
     return _config_from_options(options | dict(given), ModelParts.of(config))
 

@@ -16,11 +16,9 @@ from deeplab_tf.checkpoints.load import load_tensors
 from deeplab_tf.checkpoints.own_names import STEP
 from deeplab_tf.checkpoints.slim_names import slim_name
 from deeplab_tf.cli import flags, model_options
-from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.models import build_model
-
-CONFIG_FILE = "config.json"
+from deeplab_tf.training import checkpointing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +76,7 @@ def open_network(
                 recipe.model, given, from_checkpoint=True
             )
         else:
+            base = base or _recipe_model()
             if num_classes is not None:
                 given.setdefault("num_classes", num_classes)
             _check_classifier(reader, given.get("num_classes"))
@@ -87,15 +86,28 @@ def open_network(
                 given.setdefault("output_stride", flags.value("output_stride"))
                 config = model_options.build_config(given)
         model = build_model(config)
-        report = load_tensors(model, reader, use_moving_averages=use_moving_averages)
+        # What was unpacked has a path of its own for a moment only.
+        name = os.fspath(path) if os.path.isfile(path) else reader.path
+        report = load_tensors(
+            model, reader, path=name, use_moving_averages=use_moving_averages
+        )
         yield Network(
             model=model,
             config=config,
             recipe=recipe,
-            prefix=reader.path,
+            prefix=name,
             step=int(reader[STEP]) if STEP in reader else None,
             report=report,
         )
+
+
+def _recipe_model() -> ModelConfig | None:
+    """Returns the network of --recipe, or None where it is not given."""
+    if not flags.is_given("recipe"):
+        return None
+    from deeplab_tf.recipes import get_recipe
+
+    return get_recipe(flags.FLAGS.recipe).model
 
 
 def _check_classifier(reader: readers.CheckpointReader, num_classes: Any) -> None:
@@ -116,13 +128,6 @@ def read_recipe(prefix: str) -> Recipe | None:
     Raises:
         ValueError: the file is damaged or of another version.
     """
-    file = pathlib.Path(prefix).parent / CONFIG_FILE
-    if not file.is_file():
+    if not (pathlib.Path(prefix).parent / checkpointing.CONFIG_FILE).is_file():
         return None
-    try:
-        recipe = serialization.from_json(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"{file} holds a {type(recipe).__name__}, not a recipe.")
-    return recipe
+    return checkpointing.read_config(prefix)

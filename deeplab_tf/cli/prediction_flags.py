@@ -74,6 +74,9 @@ def define(*groups: str) -> None:
     absl_flags.DEFINE_boolean(
         "use_moving_averages", False, "Take the moving averages of the weights."
     )
+    absl_flags.DEFINE_string(
+        "recipe", None, "Recipe whose network a checkpoint has that does not say."
+    )
     absl_flags.DEFINE_boolean(
         "pad_to_crop", True, "Pad images that are smaller than the crop."
     )
@@ -201,6 +204,8 @@ def evaluation_config(recipe: Recipe | None, names: SplitFlags) -> EvaluationCon
         changes["crop_size"] = flags.size(names.crop_size)
     if flags.is_given("eval_scales"):
         changes["scales"] = flags.value("eval_scales")
+    if flags.is_given("prediction_with_upsampled_logits"):
+        changes["upsample_logits"] = flags.value("prediction_with_upsampled_logits")
     if flags.is_given("add_flipped_images"):
         changes["flip"] = flags.value("add_flipped_images")
     if flags.is_given("pad_to_crop"):

@@ -124,7 +124,7 @@ def build_recipe(*, num_classes: int | None, base: Recipe | None = None) -> Reci
             recipe,
             evaluation=dataclasses.replace(recipe.evaluation, crop_size=crop_size),
         )
-    return recipe.override(*flags.FLAGS.set)
+    return recipe.override(*flags.FLAGS.set, keep_rates=flags.is_given("atrous_rates"))
 
 
 def _empty_recipe(num_classes: int | None) -> Recipe:

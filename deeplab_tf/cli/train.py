@@ -60,6 +60,9 @@ def run() -> None:
     from deeplab_tf.training.strategy import build_strategy
     from deeplab_tf.training.train import train
 
+    seconds = flags.value("save_interval_secs")
+    if seconds < 0:
+        raise ValueError(f"--save_interval_secs must not be negative, got {seconds}.")
     started = time.monotonic()
     result = train(
         recipe,
@@ -68,7 +71,8 @@ def run() -> None:
         strategy=build_strategy(num_replicas=flags.value("num_clones")),
         deterministic=flags.FLAGS.deterministic,
         initialize=_initializer(recipe),
-        save_interval_seconds=flags.value("save_interval_secs"),
+        save_interval_seconds=seconds,
+        info=info,
         write=lambda text: print(text, flush=True),
     )
     if result.interrupted_by:
@@ -88,7 +92,7 @@ def run() -> None:
 
 
 def set_up_devices() -> None:
-    """Splits the CPU into as many devices as --num_clones asks for, without a GPU."""
+    """Hides GPUs for --clone_on_cpu; splits the CPU for --num_clones without one."""
     clones = flags.value("num_clones")
     if clones < 1:
         raise ValueError(f"--num_clones must be at least 1, got {clones}.")
@@ -96,8 +100,9 @@ def set_up_devices() -> None:
 
     from deeplab_tf.training.strategy import split_cpu
 
-    on_cpu = flags.value("clone_on_cpu") or not tf.config.list_physical_devices("GPU")
-    if clones > 1 and on_cpu:
+    if flags.value("clone_on_cpu"):
+        tf.config.set_visible_devices([], "GPU")
+    if clones > 1 and not tf.config.get_visible_devices("GPU"):
         split_cpu(clones)
 
 

@@ -43,6 +43,15 @@ class ASPPConfig:
             raise ValueError(
                 f"image_gate must be one of {GATES}, got {self.image_gate!r}."
             )
+        if self.filters < 1:
+            raise ValueError(f"filters must be at least 1, got {self.filters}.")
+        sizes = {
+            "image_pooling_crop_size": self.image_pooling_crop_size,
+            "image_pooling_stride": self.image_pooling_stride,
+        }
+        for name, size in sizes.items():
+            if size is not None and (len(size) != 2 or min(size) < 1):
+                raise ValueError(f"{name} must be a height and a width, got {size}.")
         if any(rate < 1 for rate in self.atrous_rates):
             raise ValueError(
                 f"atrous_rates must be at least 1, got {self.atrous_rates}."
@@ -76,6 +85,8 @@ class DecoderConfig:
     def __post_init__(self) -> None:
         if self.merge not in MERGES:
             raise ValueError(f"merge must be one of {MERGES}, got {self.merge!r}.")
+        if self.filters < 1:
+            raise ValueError(f"filters must be at least 1, got {self.filters}.")
         strides = self.output_strides
         if not strides or list(strides) != sorted(strides, reverse=True):
             raise ValueError(

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""How the convolutions of a network are normalised, activated and padded."""
+"""How the convolutions of a network are normalised and activated."""
 
 import dataclasses
 

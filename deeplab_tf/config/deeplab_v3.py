@@ -18,7 +18,7 @@ class DeepLabV3Config:
     Attributes:
         num_classes: number of classes, the background included.
         backbone: configuration of the feature extractor.
-        backbone_style: norm, activation and padding of the backbone.
+        backbone_style: norm and activation of the backbone.
         aspp: the pyramid; None puts the classifier straight on the backbone.
         head_style: norm and activation of all that follows the backbone.
     """

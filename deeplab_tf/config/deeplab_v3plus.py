@@ -16,7 +16,7 @@ class DeepLabV3PlusConfig:
     Attributes:
         num_classes: number of classes, the background included.
         backbone: configuration of the feature extractor.
-        backbone_style: norm, activation and padding of the backbone.
+        backbone_style: norm and activation of the backbone.
         aspp: the pyramid; None hands the backbone's features to the decoder.
         decoder: which low-level features sharpen the result, and how.
         head_style: norm and activation of all that follows the backbone.

@@ -16,6 +16,8 @@ class EvaluationConfig:
         batch_size: images per step of an evaluation.
         output_stride: stride of the backbone when it differs from training's; None
             keeps it. Atrous rates change with it.
+        upsample_logits: whether logits are resized to the image before the argmax, or
+            labels after it, which is faster and shows blocks.
     """
 
     crop_size: tuple[int, int] = (513, 513)
@@ -24,6 +26,7 @@ class EvaluationConfig:
     flip: bool = False
     batch_size: int = 1
     output_stride: int | None = None
+    upsample_logits: bool = True
 
     def __post_init__(self) -> None:
         if not self.scales or min(self.scales) <= 0:

@@ -2,6 +2,7 @@
 """A recipe: all the numbers of a published result, and where they come from."""
 
 import dataclasses
+import logging
 import types
 import typing
 from typing import Any
@@ -11,6 +12,8 @@ from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.train import TrainConfig
+
+log = logging.getLogger(__name__)
 
 ModelConfig = DeepLabV3Config | DeepLabV3PlusConfig
 
@@ -37,19 +40,23 @@ class Recipe:
     train: TrainConfig = TrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
-    def override(self, *assignments: str) -> "Recipe":
+    def override(self, *assignments: str, keep_rates: bool = False) -> "Recipe":
         """Returns a recipe with fields changed by text.
 
         Args:
             *assignments: "a.b=value"; the value is read as the type of the field:
                 `none`, `true`, `1.5`, `6,12,18`.
+            keep_rates: whether atrous rates stay when the output stride changes, as
+                they do where they are assigned too.
 
         Raises:
             ValueError: a field does not exist or a value is not of its type; the
                 message names the fields or the type.
         """
         recipe = self
-        rates_given = any(a.split("=")[0].endswith("atrous_rates") for a in assignments)
+        rates_given = keep_rates or any(
+            a.split("=")[0].strip().endswith("atrous_rates") for a in assignments
+        )
         for assignment in assignments:
             path, separator, text = assignment.partition("=")
             if not separator:
@@ -73,13 +80,20 @@ def rescale_rates(model: ModelConfig, output_stride: int) -> ModelConfig:
     aspp = model.aspp
     if aspp is not None:
         rates = tuple(max(1, rate * old // output_stride) for rate in aspp.atrous_rates)
+        if rates != aspp.atrous_rates:
+            log.info(
+                "Output stride %d instead of %d: atrous rates become %s.",
+                output_stride,
+                old,
+                rates,
+            )
         aspp = dataclasses.replace(aspp, atrous_rates=rates)
     return dataclasses.replace(model, backbone=backbone, aspp=aspp)
 
 
 def _replace_path(config: Any, path: list[str], text: str, whole: str) -> Any:
     """Returns `config` with the field at `path` set from `text`."""
-    if not dataclasses.is_dataclass(config):
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise ValueError(
             f"Cannot set {whole}: what stands before .{path[0]} has no fields."
         )

@@ -75,7 +75,10 @@ def from_dict(data: Any) -> Any:
             f"{tag} has no field {', '.join(unknown)}; it has "
             f"{', '.join(sorted(known))}. The file is from another version."
         )
-    return cls(**values)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"{tag} cannot be read: {error}.") from error
 
 
 def to_json(config: Any) -> str:
@@ -98,4 +101,6 @@ def from_json(text: str) -> Any:
         raise ValueError(
             f"Expected a configuration of version {VERSION}, got {found!r}."
         )
+    if "config" not in data:
+        raise ValueError("The configuration has no field 'config'.")
     return from_dict(data["config"])

@@ -57,6 +57,12 @@ class StepSchedule:
     decay_every_steps: int = 2000
     slow_start: SlowStart = SlowStart()
 
+    def __post_init__(self) -> None:
+        if self.decay_every_steps < 1:
+            raise ValueError(
+                f"decay_every_steps must be at least 1, got {self.decay_every_steps}."
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CosineSchedule:

@@ -38,6 +38,8 @@ def evaluate_recipe(
     info = dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
     split = split or recipe.data.eval_split
     source = sources.open_source(data_dir, split=split, info=info)
+    if not source.has_labels:
+        raise ValueError(f"Evaluation needs labels, and {source.name} has none.")
     fitted = fit_to_crop(
         predict,
         crop_size=recipe.evaluation.crop_size,

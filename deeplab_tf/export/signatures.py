@@ -50,7 +50,11 @@ def build_predictor(
         evaluation: crop, scales and flip.
         image_size: resizing of the images; None resizes nothing.
     """
-    predict = predictor(model, logits_stride=config.logits_stride)
+    predict = predictor(
+        model,
+        logits_stride=config.logits_stride,
+        upsample_logits=evaluation.upsample_logits,
+    )
     if is_multi_scale(evaluation):
         predict = multi_scale(predict, scales=evaluation.scales, flip=evaluation.flip)
     resizing = dataclasses.asdict(image_size or ImageSize())

@@ -7,7 +7,7 @@ from keras import ops
 from deeplab_tf.config import serialization
 from deeplab_tf.config.aspp import DecoderConfig
 from deeplab_tf.layers.atrous_conv import AtrousConv, AtrousSeparableConv
-from deeplab_tf.layers.resize import resize_bilinear
+from deeplab_tf.layers.resize import resize_bilinear, scale_dimension
 from deeplab_tf.layers.styled_layer import StyledLayer
 
 
@@ -21,6 +21,9 @@ class Decoder(StyledLayer):
     Args:
         config: strides, channels and the kind of merge.
         style: norm and activation of the convolutions.
+        low_level_strides: strides that the low-level features really have; where one
+            is below the stage's, as an atrous backbone gives them, they are reduced to
+            the stage's. () means that they are the stages'.
 
     Call arguments:
         inputs: list of [B, H, W, C] encoder features and, for each stage,
@@ -32,10 +35,18 @@ class Decoder(StyledLayer):
     """
 
     def __init__(
-        self, config: DecoderConfig, *, style, name=None, dtype=None, **kwargs
+        self,
+        config: DecoderConfig,
+        *,
+        style,
+        low_level_strides: tuple[int, ...] = (),
+        name=None,
+        dtype=None,
+        **kwargs,
     ):
         super().__init__(style=style, name=name, dtype=dtype, **kwargs)
         self.config = config
+        self.low_level_strides = tuple(low_level_strides or config.output_strides)
         self.projections = []
         self.convs = []
         for stage in range(len(config.output_strides)):
@@ -82,12 +93,12 @@ class Decoder(StyledLayer):
         """Builds the projections and the convolutions of each stage."""
         shape = tuple(input_shape[0])
         stages = zip(self.projections, self.convs, input_shape[1:], strict=True)
-        for projection, convs, low_level in stages:
+        for stage, (projection, convs, low_level) in enumerate(stages):
             projection.build(low_level)
             channels = shape[-1]
             if self.config.merge == "concat":
                 channels += projection.filters
-            shape = (*low_level[:-1], channels)
+            shape = (*self._stage_shape(stage, low_level)[:-1], channels)
             for conv in convs:
                 conv.build(shape)
                 shape = conv.compute_output_shape(shape)
@@ -97,9 +108,13 @@ class Decoder(StyledLayer):
         """Merges the encoder's features with each stage's low-level ones."""
         x, *low_levels = inputs
         stages = zip(self.projections, self.convs, low_levels, strict=True)
-        for projection, convs, low_level in stages:
+        for stage, (projection, convs, low_level) in enumerate(stages):
             low_level = projection(low_level, training=training)
             size = ops.shape(low_level)[1:3]
+            if self._reduction(stage) != 1:
+                size = tuple(scale_dimension(s, self._reduction(stage)) for s in size)
+                resized = resize_bilinear(low_level, size)
+                low_level = ops.cast(resized, low_level.dtype)
             x = ops.cast(resize_bilinear(x, size), low_level.dtype)
             if self.config.merge == "concat":
                 x = ops.concatenate([x, low_level], axis=-1)
@@ -109,10 +124,26 @@ class Decoder(StyledLayer):
                 x = x + low_level
         return x
 
+    def _reduction(self, stage: int) -> float:
+        """Returns the size of a stage over that of its low-level features."""
+        return self.low_level_strides[stage] / self.config.output_strides[stage]
+
+    def _stage_shape(self, stage: int, low_level) -> tuple:
+        """Returns the shape of low-level features at their stage's stride."""
+        scale = self._reduction(stage)
+        sides = (
+            None if s is None else scale_dimension(s, scale) for s in low_level[1:3]
+        )
+        return (low_level[0], *sides, low_level[-1])
+
     def compute_output_shape(self, input_shape):
         """Returns [B, h, w, config.filters]."""
-        return (*input_shape[-1][:-1], self.config.filters)
+        last = len(input_shape) - 2
+        return (*self._stage_shape(last, input_shape[-1])[:-1], self.config.filters)
 
     def get_config(self):
         """Returns the arguments of the constructor."""
-        return super().get_config() | {"config": serialization.to_dict(self.config)}
+        return super().get_config() | {
+            "config": serialization.to_dict(self.config),
+            "low_level_strides": self.low_level_strides,
+        }

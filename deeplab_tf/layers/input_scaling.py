@@ -9,8 +9,8 @@ from keras import ops
 class InputScaling(keras.layers.Layer):
     """Multiplies pixels and adds an offset: x * scale + offset.
 
-    Computed in float32 under any policy, since bfloat16 cannot tell pixel 254 from
-    255; the result has the policy's compute type.
+    Computed in float32 under any policy, since bfloat16 has no fractions for pixels
+    above 128, as resized images have; the result has the policy's compute type.
 
     Args:
         scale: factor.

@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """One paper a file: backbone in, dictionary of logits out."""
 
+from collections.abc import Callable
+
 import keras
 
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
@@ -8,7 +10,7 @@ from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.models.deeplab_v3 import build_deeplab_v3
 from deeplab_tf.models.deeplab_v3plus import build_deeplab_v3plus
 
-_BUILDERS = {
+_BUILDERS: dict[type, Callable[..., keras.Model]] = {
     DeepLabV3Config: build_deeplab_v3,
     DeepLabV3PlusConfig: build_deeplab_v3plus,
 }

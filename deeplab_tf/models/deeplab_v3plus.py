@@ -21,9 +21,14 @@ def build_deeplab_v3plus(config: DeepLabV3PlusConfig) -> keras.Model:
     if config.aspp is not None:
         x = build_aspp(config)(x)
     low_levels = [backbone.tap(s) for s in config.decoder.output_strides]
-    x = Decoder(config.decoder, style=config.head_style, name="decoder")(
-        [x, *low_levels]
-    )
+    x = Decoder(
+        config.decoder,
+        style=config.head_style,
+        low_level_strides=tuple(
+            backbone.tap_stride(s) for s in config.decoder.output_strides
+        ),
+        name="decoder",
+    )([x, *low_levels])
     if config.decoder.output_is_logits:
         logits = keras.layers.Activation("linear", name="logits", dtype="float32")(x)
     else:

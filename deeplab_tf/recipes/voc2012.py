@@ -11,6 +11,7 @@ from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.config.train import PolySchedule, TrainConfig
+from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 
 # DeepLabv3 (arXiv:1706.05587), section 4: batch 16, crop 513, poly with 0.007, 30K
 # steps; weight decay and momentum of research/deeplab/train.py.
@@ -28,6 +29,7 @@ DEEPLAB_V3_MOBILENET_V2_VOC2012 = Recipe(
     train=TrainConfig(
         steps=30000,
         batch_size=16,
+        loss=SoftmaxCrossEntropy(),
         schedule=PolySchedule(learning_rate=0.007, power=0.9),
         weight_decay=4e-5,
         eval_interval_steps=5000,

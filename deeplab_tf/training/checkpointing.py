@@ -265,7 +265,7 @@ def _write_bundle(prefix: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> No
     except (tf.errors.OpError, OSError) as error:
         raise OSError(
             f"The checkpoint {prefix} could not be written: {error}. The last one is "
-            f"as it was."
+            f"as it was. Make room, and run the same command again to go on from it."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -14,7 +14,8 @@ class _FitModel(keras.Model):
     """
 
     def __init__(self, network: keras.Model, loss: Any):
-        super().__init__(name=network.name)
+        # The network scales its input itself, in float32 under any policy.
+        super().__init__(name=network.name, autocast=False)
         self.network = network
         # Keras would wrap a loss that it finds under `self.loss`.
         self.targets_loss = loss

@@ -55,7 +55,7 @@ def build_strategy(
         raise ValueError(f"strategy must be one of {', '.join(NAMES)}, got {name!r}.")
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
-    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    kind = "GPU" if tf.config.get_visible_devices("GPU") else "CPU"
     devices = [device.name for device in tf.config.list_logical_devices(kind)]
     if name == "auto":
         several = num_replicas or (len(devices) if kind == "GPU" else 1)

@@ -49,6 +49,7 @@ def train(
     *,
     workdir: str | os.PathLike,
     data_dir: str | os.PathLike | None = None,
+    info: DatasetInfo | None = None,
     source: sources.Source | None = None,
     eval_source: sources.Source | None = None,
     strategy: tf.distribute.Strategy | None = None,
@@ -67,6 +68,8 @@ def train(
         data_dir: folder of the records; None needs `source` or a data set that makes
             its own examples.
         source: training examples in place of those of `data_dir`.
+        info: what is known of the data; None reads `dataset.json`, else the
+            catalogue.
         eval_source: validation examples likewise; without them and with an empty
             `data.eval_split` nothing is validated.
         strategy: the devices; None is one device.
@@ -93,7 +96,9 @@ def train(
     previous = checkpointing.latest_checkpoint(workdir)
     if previous is not None:
         check_same_recipe(recipe, workdir)
-    info = read_dataset_info(recipe, data_dir)
+    if info is None:
+        info = read_dataset_info(recipe, data_dir)
+    check_num_classes(recipe, info)
     if source is None:
         source = sources.open_source(data_dir, split=recipe.data.train_split, info=info)
     if eval_source is None:
@@ -167,19 +172,18 @@ def with_frozen_norm(config: ModelConfig) -> ModelConfig:
 def read_dataset_info(
     recipe: Recipe, data_dir: str | os.PathLike | None
 ) -> DatasetInfo:
-    """Returns what is known of the data: `dataset.json`, else the catalogue.
+    """Returns what is known of the data: `dataset.json`, else the catalogue."""
+    return dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
 
-    Raises:
-        ValueError: the network has another number of classes.
-    """
-    info = dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
+
+def check_num_classes(recipe: Recipe, info: DatasetInfo) -> None:
+    """Raises ValueError if network and data set have other numbers of classes."""
     if recipe.model.num_classes != info.num_classes:
         raise ValueError(
             f"The network has {recipe.model.num_classes} classes and the data set "
             f"{info.name!r} {info.num_classes}: set model.num_classes="
             f"{info.num_classes}."
         )
-    return info
 
 
 def open_eval_source(
@@ -192,13 +196,17 @@ def open_eval_source(
 
     Raises:
         FileNotFoundError: a validation was asked for, and the split is not there.
+        ValueError: a validation was asked for, and the split has no labels.
     """
     split = recipe.data.eval_split
     if not split:
         return None
     try:
-        return sources.open_source(data_dir, split=split, info=info)
-    except FileNotFoundError as error:
+        source = sources.open_source(data_dir, split=split, info=info)
+        if not source.has_labels:
+            raise ValueError(f"Validation needs labels, and {source.name} has none.")
+        return source
+    except (FileNotFoundError, ValueError) as error:
         if recipe.train.eval_interval_steps:
             raise
         log.warning("The training is not validated: %s", error)
@@ -231,7 +239,7 @@ def warn_of_slow_norm(recipe: Recipe) -> None:
                 recipe.train.steps,
                 needed,
                 name,
-                max(0.0, 1 - 5 / recipe.train.steps),
+                max(0.5, 1 - 5 / recipe.train.steps),
             )
 
 

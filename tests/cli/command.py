@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """Runs a command of deeplab_tf.cli in this process, as its script would."""
 
 import contextlib

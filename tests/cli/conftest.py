@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """Small records and a run of three steps on them, for all tests of the commands."""
 
 import dataclasses

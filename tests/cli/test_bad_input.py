@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """What a user's mistakes get: exit code 1 and a message, no traceback."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """The command lines of research/deeplab's documentation, as they stand there."""
 
 import pathlib

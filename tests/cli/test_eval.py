@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 import csv
 import json
 import shutil
@@ -167,3 +168,34 @@ def test_watch_ends_after_the_number_of_evaluations(run_copy, records, tmp_path)
         "--max_images=1",
     )
     assert "last of the run" not in result.err
+
+
+def test_eval_scores_an_exported_model_as_its_checkpoint(run_folder, records, tmp_path):
+    exported = run_command(
+        "export_model",
+        f"--checkpoint_path={run_folder / 'model.ckpt-3'}",
+        f"--export_path={tmp_path / 'exported'}",
+    )
+    assert exported.code == 0, exported.err
+    result = run_command(
+        "eval",
+        f"--saved_model={tmp_path / 'exported'}",
+        f"--dataset_dir={records}",
+        f"--eval_logdir={tmp_path / 'eval'}",
+    )
+    assert result.code == 0, result.err
+    _, expected = evaluate(run_folder, records, tmp_path / "expected")
+    report = read_report(tmp_path / "eval")
+    assert report["confusion_matrix"] == expected["confusion_matrix"]
+    assert report["split"] == "val"
+
+
+def test_eval_says_what_is_no_exported_model(records, tmp_path):
+    result = run_command(
+        "eval",
+        f"--saved_model={tmp_path}",
+        f"--dataset_dir={records}",
+        f"--eval_logdir={tmp_path / 'eval'}",
+    )
+    assert result.code == 1
+    assert "saved_model.pb" in result.err

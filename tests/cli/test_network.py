@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 import dataclasses
 
 import numpy as np
@@ -5,13 +6,14 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.checkpoints.slim_names import slim_name
-from deeplab_tf.cli.network import CONFIG_FILE, open_network, read_recipe
+from deeplab_tf.cli.network import open_network, read_recipe
 from deeplab_tf.config import serialization
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.models import build_model
+from deeplab_tf.training.checkpointing import CONFIG_FILE
 from tests.cli.command import parsed_flags
 from tests.cli.tf1_checkpoint import write_tf1_checkpoint
 

@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """A checkpoint as TensorFlow 1 and research/deeplab leave it."""
 
 import pathlib

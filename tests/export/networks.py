@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 """A small network whose labels follow the image, without a training."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 import json
 
 import numpy as np

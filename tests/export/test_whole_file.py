@@ -1,3 +1,4 @@
+# Licensed under the Apache License, Version 2.0.
 import pytest
 
 from deeplab_tf.export.whole_file import write_whole

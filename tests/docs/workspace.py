@@ -1,0 +1,233 @@
+# Licensed under the Apache License, Version 2.0.
+"""A folder with small data under the names that the documentation uses."""
+
+import contextlib
+import importlib.util
+import os
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+
+import deeplab_tf as deeplab
+from deeplab_tf.data import shapes
+from deeplab_tf.visualization import palettes
+from tests.cli.command import FLAGS, fresh_flags, kept_logging
+from tests.cli.tf1_checkpoint import write_tf1_checkpoint
+from tests.conftest import ROOT
+from tests.docs import command_table, pages
+
+CHECKPOINT = "deeplabv3_mnv2_pascal_train_aug"
+ARCHIVE = f"{CHECKPOINT}_2018_01_29.tar.gz"
+_IMAGE_SIZE = 65
+
+
+class Workspace:
+    """Runs pages of the documentation; what is repeated runs once.
+
+    Args:
+        folder: an empty folder, which takes data and results.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._errors = {}
+        _write_voc(folder / "VOCdevkit" / "VOC2012")
+        _write_camvid(folder / "camvid")
+        _write_fields(folder / "fields")
+        _write_official_checkpoint(folder)
+
+    def run_page(self, page):
+        for block in pages.read_blocks(page):
+            if block.language == "bash":
+                for command in block.commands:
+                    self._run_once(command, lambda text=command: self._run_bash(text))
+            elif block.language == "python":
+                self._run_once(block.text, lambda block=block: self._run_python(block))
+
+    def _run_once(self, text, run):
+        """Runs what is new; what failed once is not tried again."""
+        if text not in self._errors:
+            self._errors[text] = "It failed on a page before."
+            run()
+            self._errors[text] = None
+        assert self._errors[text] is None, f"{text}\n{self._errors[text]}"
+
+    def _run_bash(self, command):
+        kind = classify(command)
+        if kind == "made":
+            return
+        words = shlex.split(command)
+        if kind == "pip":
+            self._run_pip([*words[1:], *command_table.PIP_FLAGS[command]])
+        elif kind == "module":
+            run_in_process(words[3:], folder=self.folder, module=words[2])
+        else:
+            extra = command_table.EXTRA_FLAGS.get(words[1], ())
+            run_in_process([*words[2:], *extra], folder=self.folder, script=words[1])
+
+    def _run_pip(self, words):
+        if importlib.util.find_spec("setuptools") is None:
+            return  # Python 3.12 and newer: a build needs the network.
+        checkout = self.folder / "checkout"
+        if not checkout.exists():
+            checkout.mkdir()
+            shutil.copytree(
+                ROOT / "deeplab_tf",
+                checkout / "deeplab_tf",
+                ignore=shutil.ignore_patterns("__pycache__"),
+            )
+            for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+                shutil.copy(ROOT / name, checkout)
+        _check_run([sys.executable, *words], folder=checkout)
+
+    def _run_python(self, block):
+        code = substitute(block.text)
+        if any(text in code for text in command_table.OWN_PROCESS):
+            _check_run([sys.executable, "-c", code], folder=self.folder)
+            return
+        # As many lines in front as the page has, so that errors name the right one.
+        code = compile("\n" * (block.line - 1) + code, block.page, "exec")
+        with contextlib.chdir(self.folder), kept_logging():
+            exec(code, {"__name__": "__main__"})
+
+
+def classify(command):
+    """Returns how a command is tried: "script", "module", "pip", "made" or None."""
+    words = shlex.split(command)
+    if command in command_table.MADE:
+        return "made"
+    if command in command_table.PIP_FLAGS:
+        return "pip"
+    if words[:2] == ["python", "-m"] and words[2].startswith("deeplab_tf."):
+        return "module"
+    if words[0] == "python" and (ROOT / words[1]).is_file():
+        return "script"
+    return None
+
+
+def substitute(code):
+    """Returns a block of Python as it is tried."""
+    for text, replacement in command_table.PYTHON_SUBSTITUTIONS.items():
+        code = code.replace(text, replacement)
+    return code
+
+
+def run_in_process(arguments, *, folder, script=None, module=None):
+    """Runs a script or module as `python` would, without another TensorFlow start."""
+    with (
+        contextlib.chdir(folder),
+        fresh_flags(),
+        _own_flags_removed(),
+        kept_logging(),
+        mock.patch.object(sys, "argv", [script or module, *arguments]),
+    ):
+        try:
+            if script is not None:
+                runpy.run_path(str(ROOT / script), run_name="__main__")
+            else:
+                # Of a module that is imported already, its main is what -m would run.
+                __import__(module)
+                sys.modules[module].main()
+            code = 0
+        except SystemExit as error:
+            code = error.code or 0
+    assert code == 0, f"{script or module} {shlex.join(arguments)} ended with {code}"
+
+
+@contextlib.contextmanager
+def _own_flags_removed():
+    """Takes away the flags that a script defines itself."""
+    before = set(FLAGS)
+    try:
+        yield
+    finally:
+        for name in set(FLAGS) - before:
+            delattr(FLAGS, name)
+
+
+def _check_run(words, *, folder):
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{shlex.join(words)}\n{done.stderr[-3000:]}"
+
+
+def _draw(index):
+    return shapes.draw_example("train", index=index, seed=0, image_size=_IMAGE_SIZE)
+
+
+def _write_example(index, *, image_path, labels_path, labels_of, palette=None):
+    """Writes a drawn image and its labels, as `labels_of` changes their ids."""
+    image, labels = _draw(index)
+    picture = Image.fromarray(labels_of(labels).astype(np.uint8))
+    if palette is not None:
+        picture.putpalette(palette.astype(np.uint8).ravel().tolist())
+    for path in (image_path, labels_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(image_path)
+    picture.save(labels_path)
+
+
+def _write_voc(root):
+    names = ("2007_000032", "2007_000039", "2007_000033")
+    for i, name in enumerate(names):
+        _write_example(
+            i,
+            image_path=root / "JPEGImages" / f"{name}.jpg",
+            labels_path=root / "SegmentationClass" / f"{name}.png",
+            labels_of=lambda labels: labels,
+            palette=palettes.pascal_palette()[:256],
+        )
+    lists = root / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    splits = {"train": names[:2], "val": names[2:], "trainval": names}
+    for split, members in splits.items():
+        (lists / f"{split}.txt").write_text("\n".join(members) + "\n")
+
+
+def _write_camvid(root):
+    splits = {"train": ("0001TP_006690", "0001TP_006720"), "val": ("0016E5_07959",)}
+    for split, names in splits.items():
+        for i, name in enumerate(names):
+            _write_example(
+                i,
+                image_path=root / split / f"{name}.jpg",
+                labels_path=root / f"{split}annot" / f"{name}.png",
+                labels_of=lambda labels: np.where(labels == 255, 11, labels),
+            )
+        (root / f"{split}.txt").write_text("\n".join(names) + "\n")
+
+
+def _write_fields(root):
+    for split, names in {"train": ("north", "south"), "val": ("east",)}.items():
+        for i, name in enumerate(names):
+            _write_example(
+                i,
+                image_path=root / "images" / f"{name}.jpg",
+                labels_path=root / "labels" / f"{name}.png",
+                labels_of=lambda labels: np.where(
+                    labels == 255, labels, np.minimum(labels, 2)
+                ),
+            )
+        (root / f"{split}.txt").write_text("\n".join(names) + "\n")
+
+
+def _write_official_checkpoint(folder):
+    """Writes a network as the released archive names it, with its own weights."""
+    model = deeplab.build_model(deeplab.DeepLabV3Config(num_classes=21))
+    (folder / CHECKPOINT).mkdir()
+    prefix = folder / CHECKPOINT / "model.ckpt-30000"
+    write_tf1_checkpoint(model, prefix, step=30000)
+    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
+        archive.add(folder / CHECKPOINT, arcname=CHECKPOINT)
