@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Processes of the tests, which mostly wait for one core each.
+WORKERS ?= 2
+
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test lint format bench clean
@@ -21,7 +24,8 @@ demo: $(STAMP)
 	$(BIN)/python -m deeplab_tf.cli.demo --output_dir=runs/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not gpu and not network"
+	$(BIN)/python -m pytest -m "not gpu and not network" \
+		--numprocesses=$(WORKERS) --dist=loadfile --durations=15
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ EXTRAS = {
     "crf": ["pydensecrf2"],
     "torch": ["torch"],
     "onnx": ["onnx", "tf2onnx"],
-    "dev": ["jax", "jaxlib", "mypy", "pytest", "ruff", "setuptools"],
+    "dev": ["jax", "jaxlib", "mypy", "pytest", "pytest-xdist", "ruff", "setuptools"],
 }
 
 setup(
