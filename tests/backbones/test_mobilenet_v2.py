@@ -161,3 +161,18 @@ def test_statistics_of_all_endpoints_are_those_of_the_original(name, endpoints):
         found = [x.mean(), x.std(), np.abs(x).max()]
         # Recorded with seven digits.
         np.testing.assert_allclose(found, numbers, rtol=1e-4, atol=1e-4, err_msg=key)
+
+
+def test_residual_depends_on_the_stride_that_a_block_really_has():
+    # 12 and 12 channels on both sides of the block that has stride 2 in the table.
+    options = {"depth_multiplier": 0.5, "divisible_by": 32}
+    strided, atrous = (
+        build(output_stride=32, **options),
+        build(output_stride=8, **options),
+    )
+
+    def sums(backbone):
+        model = keras.Model(backbone.input, backbone.features)
+        return {x.name for x in model.layers if isinstance(x, keras.layers.Add)}
+
+    assert sums(atrous) - sums(strided) == {"expanded_conv_6_add"}

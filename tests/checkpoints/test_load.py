@@ -127,3 +127,18 @@ def test_object_based_checkpoint_is_not_taken_for_ours(blank, tmp_path):
     prefix = tf.train.Checkpoint(model=layer).save(str(tmp_path / "ckpt"))
     with pytest.raises(ValueError, match="no known network"):
         load_checkpoint(blank, prefix)
+
+
+@every_format
+def test_skipped_parts_may_be_more_in_the_checkpoint(name, model, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt-30", FORMATS[name](model))
+    smaller = build_model(config_of("v3"))
+    with pytest.raises(WeightsMismatchError, match="have no place here"):
+        load_checkpoint(smaller, prefix)
+    heads = ("^logits/", "^aspp/", "^decoder/")
+    report = load_checkpoint(smaller, prefix, skip=heads)
+    assert all("decoder" not in ours for ours, _ in report.assigned)
+    assert any("decoder" in theirs for theirs in report.ignored)
+    np.testing.assert_array_equal(
+        smaller.get_layer("conv").kernel, model.get_layer("conv").kernel
+    )

@@ -118,7 +118,7 @@ def test_archive_is_read(tmp_path, prefix, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".zip"])
-@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/tmp/outside"])
+@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside"])
 def test_archive_that_leads_outside_is_refused(tmp_path, suffix, name):
     archive = pack(tmp_path / f"evil{suffix}", {name: b"x"})
     with pytest.raises(ValueError, match="leads outside its folder"):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.cli import export_model
+from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import Recipe
@@ -112,3 +113,17 @@ def test_an_archive_is_exported_like_its_folder(run_folder, tmp_path):
     assert result.code == 0, result.err
     assert "frozen_graph" in result.out
     assert (tmp_path / "graph.pb").is_file()
+
+
+def test_resizing_comes_from_the_recipe_unless_it_is_given():
+    recipe = Recipe(
+        name="r",
+        model=DeepLabV3Config(),
+        data=DataConfig(min_resize_value=65, max_resize_value=97),
+    )
+    with parsed_flags("export_model"):
+        assert export_model.image_size_from_flags(recipe).min_resize_value == 65
+        assert export_model.image_size_from_flags(None).min_resize_value is None
+    with parsed_flags("export_model", "--min_resize_value=33"):
+        size = export_model.image_size_from_flags(recipe)
+    assert (size.min_resize_value, size.max_resize_value) == (33, 97)

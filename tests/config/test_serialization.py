@@ -131,3 +131,24 @@ def test_what_is_no_configuration_is_refused():
 @pytest.mark.parametrize("tag", [None, 3, "Other", ["ASPPConfig"]])
 def test_other_tags_are_not_known(tag):
     assert not serialization.is_known(tag)
+
+
+def test_a_file_without_its_parts_is_an_error():
+    with pytest.raises(ValueError, match="no field 'config'"):
+        serialization.from_json('{"version": 1}')
+    with pytest.raises(ValueError, match="Recipe cannot be read"):
+        serialization.from_dict({"type": "Recipe", "name": "x"})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"image_pooling_crop_size": (65,)},
+        {"image_pooling_crop_size": (0, 0)},
+        {"image_pooling_stride": (1,)},
+        {"filters": 0},
+    ],
+)
+def test_aspp_refuses_sizes_that_are_none(field):
+    with pytest.raises(ValueError, match=next(iter(field))):
+        ASPPConfig(**field)

@@ -86,3 +86,12 @@ def test_names_of_a_second_stage_have_a_suffix():
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         DecoderConfig(**options)
+
+
+def test_low_level_features_of_a_smaller_stride_are_reduced():
+    # An atrous backbone of stride 8 has its features of "stride 16" at stride 8.
+    config = DecoderConfig(output_strides=(16,), filters=4, projected_filters=2)
+    decoder = Decoder(config, style=ConvStyle(), low_level_strides=(8,))
+    shapes = [(1, 5, 7, 3), (1, 5, 7, 6)]
+    outputs = decoder([np.ones(shape, "float32") for shape in shapes])
+    assert tuple(outputs.shape) == decoder.compute_output_shape(shapes) == (1, 3, 4, 4)

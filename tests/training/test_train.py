@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import models
+from deeplab_tf.data import sources
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.training import checkpointing, history, loop, train, validation
 from tests.training import toy_run
@@ -277,3 +278,15 @@ def test_validation_ends_when_it_is_stopped():
     )
     assert scoring.evaluate(is_stopped=lambda: True) is None
     assert scoring.evaluate().num_images == 10
+
+
+def test_validation_without_labels_is_left_out_or_an_error(monkeypatch):
+    recipe = toy_run.toy_recipe()
+    images = sources.synthetic_source("val", num_examples=2, image_size=33)
+    unlabelled = dataclasses.replace(images, has_labels=False)
+    monkeypatch.setattr(sources, "open_source", lambda *_, **__: unlabelled)
+    info = train.read_dataset_info(recipe, None)
+    assert train.open_eval_source(recipe, data_dir=None, info=info) is None
+    asked = toy_run.toy_recipe(eval_interval_steps=2)
+    with pytest.raises(ValueError, match="needs labels"):
+        train.open_eval_source(asked, data_dir=None, info=info)
