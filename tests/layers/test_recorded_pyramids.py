@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """ASPP in the forms that the original's other networks use, on recorded features."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,8 @@ CASES = {
 def test_aspp_equals_the_recorded_encoder(name, reference):
     golden = goldens.load(reference, name)
     # Only the head is built: its options are the same for every backbone.
-    golden.case["options"]["model_variant"] = "mobilenet_v2"
+    options = golden.case["options"] | {"model_variant": "mobilenet_v2"}
+    golden = dataclasses.replace(golden, case=golden.case | {"options": options})
     stride = golden.case["output_stride"]
     layer = ASPP(
         golden.config.aspp, style=HEAD_STYLE, output_stride=stride, name="aspp"
