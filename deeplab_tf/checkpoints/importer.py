@@ -146,15 +146,6 @@ def _describe_mismatch(
     shapes: Mapping[str, tuple[int, ...]],
 ) -> str:
     lines = [f"The checkpoint {path} does not fit this network; nothing was loaded."]
-    if missing:
-        lines.append(f"{len(missing)} variables are missing from the checkpoint:")
-        lines += [f"  {ours} {shape} <- {name}" for ours, name, shape in missing]
-    if different:
-        lines.append(f"{len(different)} shapes differ (here / in the checkpoint):")
-        lines += [f"  {ours} {a} / {b} {name}" for ours, name, a, b in different]
-    if left_over:
-        lines.append(f"{len(left_over)} tensors of the checkpoint have no place here:")
-        lines += [f"  {name} {shapes[name]}" for name in left_over]
     if different and all("logits" in row[0] for row in different):
         lines.append(
             "Only the classifier differs: for another number of classes, load "
@@ -165,4 +156,13 @@ def _describe_mismatch(
             "Check the options of the network: its variant, depth multiplier, atrous "
             "rates and decoder must be those of the checkpoint."
         )
+    if missing:
+        lines.append(f"{len(missing)} variables are missing from the checkpoint:")
+        lines += [f"  {ours} {shape} <- {name}" for ours, name, shape in missing]
+    if different:
+        lines.append(f"{len(different)} shapes differ (here / in the checkpoint):")
+        lines += [f"  {ours} {a} / {b} {name}" for ours, name, a, b in different]
+    if left_over:
+        lines.append(f"{len(left_over)} tensors of the checkpoint have no place here:")
+        lines += [f"  {name} {shapes[name]}" for name in left_over]
     return "\n".join(lines)

@@ -1,12 +1,14 @@
 # Licensed under the Apache License, Version 2.0.
 """What the scripts of datasets/ have in common: flags, progress and label audit."""
 
+import pathlib
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from absl import flags
 
+from deeplab_tf.data import dataset_json
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.file_examples import FilePair, file_items
 from deeplab_tf.data.label_audit import format_frequencies
@@ -56,6 +58,7 @@ def build_from_files(
 
 def build(splits: Mapping[str, Sequence[RecordItem]], *, info: DatasetInfo) -> None:
     """Writes records, as the flags say; shows progress, notes and the label audit."""
+    _check_same_dataset(info)
     report = write_records(
         splits,
         output_dir=FLAGS.output_dir,
@@ -74,6 +77,19 @@ def build(splits: Mapping[str, Sequence[RecordItem]], *, info: DatasetInfo) -> N
         f"{split} {counts.num_images:,}" for split, counts in report.frequencies.items()
     )
     print(f"{FLAGS.output_dir}: {examples} examples in {FLAGS.num_shards} files each.")
+
+
+def _check_same_dataset(info: DatasetInfo) -> None:
+    """Raises ValueError if the folder holds records of another data set."""
+    folder = pathlib.Path(FLAGS.output_dir)
+    if not (folder / dataset_json.FILE_NAME).is_file():
+        return
+    found, _ = dataset_json.read_dataset_json(folder)
+    if found.name != info.name:
+        raise ValueError(
+            f"--output_dir={folder} holds records of {found.name!r}, and these are of "
+            f"{info.name!r}: name another folder, or remove it first."
+        )
 
 
 class ProgressBar:

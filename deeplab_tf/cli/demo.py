@@ -14,6 +14,8 @@ from deeplab_tf.cli import reporting
 
 FLAGS = absl_flags.FLAGS
 
+# Tells a folder of the demo from any other.
+_MARKER = ".deeplab_tf_demo"
 # Images in the panel, and images on which the exported files are compared.
 _PANEL_IMAGES = 4
 _COMPARED_IMAGES = 50
@@ -21,7 +23,11 @@ _COMPARED_IMAGES = 50
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    absl_flags.DEFINE_string("output_dir", "runs/demo", "Folder of the demo; replaced.")
+    absl_flags.DEFINE_string(
+        "output_dir",
+        "runs/demo",
+        "Folder of the demo; an earlier demo there is replaced.",
+    )
     absl_flags.DEFINE_string(
         "recipe", "deeplab_v3plus_mobilenet_v2_shapes", "Recipe to run."
     )
@@ -44,6 +50,12 @@ def run() -> None:
     info = get_dataset_info(recipe.data.dataset)
     _say(f"1/4 Training {recipe.name} on drawn images, {recipe.train.steps} steps.")
     result = train(recipe, workdir=folder / "train", write=_say)
+
+    if result.interrupted_by:
+        reporting.fail(
+            f"{result.interrupted_by} at step {result.step}: the demo is not complete.",
+            code=reporting.SIGNAL_CODES[result.interrupted_by],
+        )
 
     _say(f"2/4 Evaluating on the {recipe.data.eval_split} split, which it never saw.")
     checkpoint = str(result.best_checkpoint or result.checkpoint)
@@ -77,14 +89,15 @@ def run() -> None:
 
 def _clear(folder: pathlib.Path) -> None:
     """Makes an empty folder; replaces only what an earlier demo left there."""
-    marker = folder / "train"
-    if folder.exists() and any(folder.iterdir()) and not marker.is_dir():
+    marker = folder / _MARKER
+    if folder.exists() and any(folder.iterdir()) and not marker.is_file():
         raise ValueError(
             f"--output_dir={folder} is not empty and holds no earlier demo: name "
             "another folder."
         )
     shutil.rmtree(folder, ignore_errors=True)
-    marker.mkdir(parents=True)
+    folder.mkdir(parents=True)
+    marker.write_text("The demo of deeplab_tf replaces this folder.\n", "utf-8")
 
 
 def _say(text: str) -> None:

@@ -15,6 +15,8 @@ from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import Recipe
 
 FORMATS = ("saved_model", "tflite")
+# Formats that somebody may expect from the name of the path.
+_OTHER_SUFFIXES = (".h5", ".hdf5", ".keras", ".mlmodel", ".onnx", ".pbtxt", ".zip")
 
 
 def define_flags() -> None:
@@ -98,6 +100,11 @@ def plan_paths(target: pathlib.Path, formats: list[str]) -> dict[str, pathlib.Pa
                 "a folder."
             )
         return {"tflite": target}
+    if target.suffix in _OTHER_SUFFIXES:
+        raise ValueError(
+            f"--export_path={target}: {target.suffix} files are not written; a path "
+            "ends in .pb or .tflite, or is a folder."
+        )
     if formats == ["saved_model"]:
         return {"saved_model": target}
     names = {"saved_model": "saved_model", "tflite": "model.tflite"}

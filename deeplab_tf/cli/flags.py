@@ -89,7 +89,9 @@ def size(name: str) -> tuple[int, int]:
     """
     found = value(name)
     if len(found) != 2 or min(found) < 1:
-        raise ValueError(f"--{name} must be a height and a width, got {found}.")
+        raise ValueError(
+            f"--{name} must be a height and a width, as in 513,513; got {found}."
+        )
     return found
 
 

@@ -13,6 +13,9 @@ from absl import logging as absl_logging
 
 log = logging.getLogger(__name__)
 
+# Exit code after a signal: that of a program which the signal ended.
+SIGNAL_CODES = {"SIGTERM": 143, "SIGINT": 130}
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # What TensorFlow puts around the message of tf.debugging.Assert.

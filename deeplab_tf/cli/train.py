@@ -11,11 +11,8 @@ from absl import flags as absl_flags
 from deeplab_tf.cli import flags, recipe_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.cli.output_paths import check_folder
-from deeplab_tf.cli.reporting import fail, run_main
+from deeplab_tf.cli.reporting import SIGNAL_CODES, fail, run_main
 from deeplab_tf.config.recipe import Recipe
-
-# Exit code after SIGTERM or SIGINT: that of a program which the signal ended.
-_SIGNAL_CODES = {"SIGTERM": 143, "SIGINT": 130}
 
 
 def define_flags() -> None:
@@ -79,7 +76,7 @@ def run() -> None:
         fail(
             f"{result.interrupted_by} at step {result.step}; saved as "
             f"{result.checkpoint}. The same command goes on from there.",
-            code=_SIGNAL_CODES[result.interrupted_by],
+            code=SIGNAL_CODES[result.interrupted_by],
         )
     print(f"Trained to step {result.step} in {time.monotonic() - started:.0f} s.")
     if result.best_miou is not None:

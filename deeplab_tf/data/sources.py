@@ -59,8 +59,8 @@ def open_source(
     if info.name == "shapes":
         return synthetic_source(split)
     raise ValueError(
-        f"Data set {info.name!r} needs the folder of its TFRecords; build them with "
-        "the script of that data set in datasets/."
+        f"Data set {info.name!r} needs the folder of its TFRecords "
+        "(--dataset_dir); build them with the script of that data set in datasets/."
     )
 
 
