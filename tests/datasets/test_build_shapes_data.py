@@ -10,6 +10,7 @@ import pytest
 
 from deeplab_tf.config.data import DataConfig
 from deeplab_tf.data import dataset_json, pipeline, sources
+from deeplab_tf.data.catalog import get_dataset_info
 
 from . import scripts
 
@@ -78,3 +79,15 @@ def test_output_folder_that_is_a_file_is_an_error(tmp_path):
     assert result.returncode == 1
     assert "error: " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_records_of_another_data_set_are_left_alone(tmp_path):
+    info = get_dataset_info("camvid")
+    dataset_json.write_dataset_json(tmp_path, info=info, frequencies={})
+    before = (tmp_path / "dataset.json").read_bytes()
+    result = scripts.run("build_shapes_data", f"--output_dir={tmp_path}")
+    assert result.returncode == 1
+    assert "holds records of 'camvid'" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+    assert (tmp_path / "dataset.json").read_bytes() == before
