@@ -25,15 +25,7 @@ def define_flags() -> None:
     absl_flags.DEFINE_multi_enum(
         "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
     )
-    absl_flags.DEFINE_boolean(
-        "use_moving_averages", False, "Take the moving averages of the weights."
-    )
-    absl_flags.DEFINE_string(
-        "recipe", None, "Recipe whose network a checkpoint has that does not say."
-    )
-    absl_flags.DEFINE_boolean(
-        "pad_to_crop", True, "Pad images that are smaller than the crop."
-    )
+    flags.define_prediction()
 
 
 def run() -> None:

@@ -39,6 +39,19 @@ def define(*groups: str, output_stride: int = 16) -> None:
         _define(flag, default)
 
 
+def define_prediction() -> None:
+    """Defines what is no flag of the original, for commands that load a network."""
+    flags.DEFINE_boolean(
+        "use_moving_averages", False, "Take the moving averages of the weights."
+    )
+    flags.DEFINE_string(
+        "recipe", None, "Recipe whose network a checkpoint has that does not say."
+    )
+    flags.DEFINE_boolean(
+        "pad_to_crop", True, "Pad images that are smaller than the crop."
+    )
+
+
 def _define(flag: Flag, default: Any) -> None:
     if isinstance(flag.kind, tuple):
         flags.DEFINE_enum(flag.name, default, list(flag.kind), flag.help)

@@ -71,15 +71,7 @@ def define(*groups: str) -> None:
         "Follow a training run: take each new checkpoint of --checkpoint_dir until "
         "that of the run's last step.",
     )
-    absl_flags.DEFINE_boolean(
-        "use_moving_averages", False, "Take the moving averages of the weights."
-    )
-    absl_flags.DEFINE_string(
-        "recipe", None, "Recipe whose network a checkpoint has that does not say."
-    )
-    absl_flags.DEFINE_boolean(
-        "pad_to_crop", True, "Pad images that are smaller than the crop."
-    )
+    flags.define_prediction()
     absl_flags.DEFINE_integer(
         "max_images", 0, "Take the first images of the split only; 0 takes all."
     )
