@@ -21,11 +21,13 @@ _PUBLIC = {
     "ImagePooling": ("deeplab_tf.layers.image_pooling", "ImagePooling"),
     "MobileNetV2Config": ("deeplab_tf.config.mobilenet_v2", "MobileNetV2Config"),
     "Momentum": ("deeplab_tf.training.optimizers", "Momentum"),
+    "ResNetConfig": ("deeplab_tf.config.resnet", "ResNetConfig"),
     "Recipe": ("deeplab_tf.config.recipe", "Recipe"),
     "SoftmaxCrossEntropy": (
         "deeplab_tf.losses.softmax_cross_entropy",
         "SoftmaxCrossEntropy",
     ),
+    "XceptionConfig": ("deeplab_tf.config.xception", "XceptionConfig"),
     "build_backbone": ("deeplab_tf.backbones", "build_backbone"),
     "build_model": ("deeplab_tf.models", "build_model"),
     "dataset": ("deeplab_tf.data.catalog", "get_dataset_info"),

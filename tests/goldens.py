@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from deeplab_tf.checkpoints.importer import import_weights
-from deeplab_tf.checkpoints.slim_names import SLIM_RULES
+from deeplab_tf.checkpoints.slim_names import find_scope, slim_rules
 from deeplab_tf.cli import model_options
 from deeplab_tf.models import build_model
 
@@ -19,6 +19,21 @@ MOBILENET_V2 = (
     "mobilenet_v2_dm05_v3_os16",
     "mobilenet_v2_dm05_even_os16",
     "mobilenet_v2_dm10_v3_os16",
+)
+RESNET = (
+    "resnet_v1_18_v3_os16",
+    "resnet_v1_18_beta_v3plus_os16",
+    "resnet_v1_50_v3_os16",
+    "resnet_v1_50_beta_v3plus_os16",
+    "resnet_v1_50_beta_even_os16",
+    "resnet_v1_101_v3_os16",
+    "resnet_v1_101_beta_v3plus_os16",
+)
+XCEPTION = (
+    "xception_41_v3plus_os16",
+    "xception_41_even_os16",
+    "xception_65_v3plus_os16",
+    "xception_71_v3plus_os16",
 )
 # Its endpoints are those of the image at half the size.
 PYRAMID = "mobilenet_v2_dm05_pyramid_max"
@@ -53,6 +68,11 @@ class Golden:
         return model_options.build_config(known)
 
     @property
+    def scope(self):
+        """Returns the scope of the backbone's variables."""
+        return find_scope(self.weights)
+
+    @property
     def image(self):
         """Returns [1, H, W, 3] bytes."""
         return self.arrays["image"][None]
@@ -60,7 +80,8 @@ class Golden:
     def build(self):
         """Returns our network with the recorded weights."""
         model = build_model(self.config)
-        import_weights(model, self.weights, SLIM_RULES, path=self.case["name"])
+        rules = slim_rules(self.scope)
+        import_weights(model, self.weights, rules, path=self.case["name"])
         return model
 
 

@@ -1,18 +1,26 @@
 # Licensed under the Apache License, Version 2.0.
 """The backbone zoo: one network family a file."""
 
-from deeplab_tf.backbones import mobilenet_v2
+from collections.abc import Callable
+
 from deeplab_tf.backbones.backbone import Backbone
+from deeplab_tf.backbones.mobilenet_v2 import build_mobilenet_v2
+from deeplab_tf.backbones.resnet import build_resnet
+from deeplab_tf.backbones.xception import build_xception
+from deeplab_tf.config.backbone import BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
+from deeplab_tf.config.resnet import ResNetConfig
+from deeplab_tf.config.xception import XceptionConfig
 
-# Upstream's variant name -> configuration.
-BACKBONES = {**mobilenet_v2.VARIANTS}
+_BUILDERS: dict[type, Callable[..., Backbone]] = {
+    MobileNetV2Config: build_mobilenet_v2,
+    ResNetConfig: build_resnet,
+    XceptionConfig: build_xception,
+}
 
-_BUILDERS = {MobileNetV2Config: mobilenet_v2.build_mobilenet_v2}
 
-
-def build_backbone(config: MobileNetV2Config, style: ConvStyle) -> Backbone:
+def build_backbone(config: BackboneConfig, style: ConvStyle) -> Backbone:
     """Builds the backbone that a configuration describes.
 
     Args:

@@ -44,8 +44,6 @@ TAPS = {
     },
 }
 
-VARIANTS = {"mobilenet_v2": MobileNetV2Config()}
-
 
 def build_mobilenet_v2(config: MobileNetV2Config, style: ConvStyle) -> Backbone:
     """Builds MobileNetV2 up to its 320 channel features.

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
 """Loads a checkpoint into a model, whichever of the known formats it has."""
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,20 +12,10 @@ from deeplab_tf.checkpoints import own_names, slim_names
 from deeplab_tf.checkpoints.importer import ImportReport, NameRules, import_weights
 from deeplab_tf.checkpoints.readers import CheckpointReader, open_checkpoint
 
-# Scope of a backbone of research/deeplab -> whether it is built here.
-_SLIM_SCOPES = {
-    "MobilenetV2": True,
-    "MobilenetV3": False,
-    "MobilenetEdgeTPU": False,
-    "resnet_v1_18": False,
-    "resnet_v1_50": False,
-    "resnet_v1_101": False,
-    "xception_41": False,
-    "xception_65": False,
-    "xception_71": False,
-    "pnasnet": False,
-    "hnasnet": False,
-}
+log = logging.getLogger(__name__)
+
+# Scopes of research/deeplab's backbones that are not built yet.
+_NOT_BUILT = ("MobilenetV3", "MobilenetEdgeTPU", "pnasnet", "hnasnet")
 
 # TensorFlow 2 puts it into the names that it finds by walking through objects.
 _OBJECT_MARK = "/.ATTRIBUTES/"
@@ -38,6 +29,7 @@ def load_checkpoint(
     *,
     use_moving_averages: bool = False,
     skip: Sequence[str] = (),
+    allow_backbone: bool = False,
 ) -> ImportReport:
     """Assigns every weight of a model from a checkpoint, or none.
 
@@ -49,6 +41,8 @@ def load_checkpoint(
             moving averages, which a checkpoint of research/deeplab may hold.
         skip: regular expressions of our variable paths that keep their values:
             `^logits/` for another number of classes.
+        allow_backbone: whether a checkpoint that holds nothing of any head, as that of
+            a classifier of whole images, sets the backbone alone.
 
     Returns:
         What was assigned, skipped and ignored; its text is a summary.
@@ -64,6 +58,7 @@ def load_checkpoint(
             path=os.fspath(path),
             use_moving_averages=use_moving_averages,
             skip=skip,
+            allow_backbone=allow_backbone,
         )
 
 
@@ -74,6 +69,7 @@ def load_tensors(
     path: str | None = None,
     use_moving_averages: bool = False,
     skip: Sequence[str] = (),
+    allow_backbone: bool = False,
 ) -> ImportReport:
     """Does what `load_checkpoint` does with a checkpoint that is open.
 
@@ -83,9 +79,13 @@ def load_tensors(
         path: what messages call it; None is the reader's own path.
         use_moving_averages: see `load_checkpoint`.
         skip: see `load_checkpoint`.
+        allow_backbone: see `load_checkpoint`.
     """
     path = path or reader.path
     rules = find_rules(reader, path=path)
+    if allow_backbone and slim_names.is_backbone(reader):
+        log.warning("%s holds a backbone alone: the head stays as initialised.", path)
+        skip = slim_names.HEAD
     tensors: Mapping[str, np.ndarray] = reader
     if use_moving_averages:
         tensors = slim_names.MovingAverages(reader)
@@ -107,13 +107,13 @@ def find_rules(names: Iterable[str], *, path: str) -> NameRules:
     by_object = any(_OBJECT_MARK in name for name in names)
     if own_names.MODEL.rstrip("/") in scopes and not by_object:
         return own_names.OWN_RULES
-    for scope in sorted(scopes & _SLIM_SCOPES.keys()):
-        if not _SLIM_SCOPES[scope]:
-            raise ValueError(
-                f"{path} is a checkpoint of research/deeplab's {scope}, which is not "
-                "built yet; MobilenetV2 is."
-            )
-        return slim_names.SLIM_RULES
+    if (scope := slim_names.find_scope(names)) is not None:
+        return slim_names.slim_rules(scope)
+    for scope in sorted(scopes.intersection(_NOT_BUILT)):
+        raise ValueError(
+            f"{path} is a checkpoint of research/deeplab's {scope}, which is not "
+            f"built yet; built are {', '.join(slim_names.SCOPES)}."
+        )
     shown = ", ".join(names[:_SHOWN_NAMES]) or "nothing"
     raise ValueError(
         f"{path} is a checkpoint of no known network: expected variables of "

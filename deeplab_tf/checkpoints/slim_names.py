@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0.
 """The names of research/deeplab's variables (tf_slim scopes)."""
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -12,10 +13,33 @@ MOVING_AVERAGE = "/ExponentialMovingAverage"
 
 _REPEATED = r"decoder/decoder_conv0\1/decoder_conv0\1_{}/"
 
-# Applied in this order to the path of one of our variables.
-_REPLACEMENTS = (
-    (r"^conv/", "MobilenetV2/Conv/"),
-    (r"^(expanded_conv(_\d+)?)_(expand|depthwise|project)/", r"MobilenetV2/\1/\3/"),
+# Scopes of the backbones that are built here.
+SCOPES = (
+    "MobilenetV2",
+    "resnet_v1_18",
+    "resnet_v1_50",
+    "resnet_v1_101",
+    "xception_41",
+    "xception_65",
+    "xception_71",
+)
+
+# Replacements in the path of one of our variables, in this order. Of the backbones
+# only one is there at a time, and no two have a name in common.
+_BACKBONES = (
+    (r"^conv/", "{scope}/Conv/"),
+    (r"^(expanded_conv(_\d+)?)_(expand|depthwise|project)/", r"{scope}/\1/\3/"),
+    (r"^(block\d)_(unit_\d+)_(\w+?)/", r"{scope}/\1/\2/{unit}/\3/"),
+    (r"^(conv1(_\d)?)/", r"{scope}/\1/"),
+    (r"^entry_flow_(conv1_\d)/", r"{scope}/entry_flow/\1/"),
+    (
+        r"^(\w+)_flow_(block\d)_(unit_\d+)_(separable_conv\d|shortcut)/",
+        r"{scope}/\1_flow/\2/\3/xception_module/\4/",
+    ),
+    (r"(separable_conv\d)/(depthwise|pointwise)/", r"\1_\2/"),
+)
+_REPEATED = r"decoder/decoder_conv0\1/decoder_conv0\1_{}/"
+_HEADS = (
     (r"^aspp/image_pooling/conv/", "image_pooling/"),
     (r"^aspp/(aspp\d+)/(depthwise|pointwise)/", r"\1_\2/"),
     (r"^aspp/(aspp\d+|concat_projection)/", r"\1/"),
@@ -29,10 +53,23 @@ _REPLACEMENTS = (
     (r"^decoder/decoder_sum_conv0(\w*)/", r"decoder/decoder_conv0\1/"),
     (r"^decoder/(decoder_\w*conv\d+\w*)/(depthwise|pointwise)/", r"decoder/\1_\2/"),
     (r"^logits/", "logits/semantic/"),
+)
+_VARIABLES = (
     (r"/norm/", "/BatchNorm/"),
     (r"/depthwise_kernel$", "/depthwise_weights"),
     (r"/kernel$", "/weights"),
     (r"/bias$", "/biases"),
+)
+
+# Its length is the number of classes.
+LOGITS_BIAS = "logits/semantic/biases"
+
+# Our variables behind the backbone, and what a checkpoint calls them.
+HEAD = ("^logits/", "^aspp/", "^decoder/")
+_HEAD_TENSORS = (
+    r"^logits/",
+    r"^(aspp\d+|image_pooling|concat_projection)(_\w+)?/",
+    r"^decoder/",
 )
 
 _IGNORED = (
@@ -42,26 +79,47 @@ _IGNORED = (
     MOVING_AVERAGE + "$",
     # Classification layers, which DeepLab does not build.
     r"^MobilenetV2/(Conv_1|Logits|Predictions)/",
+    r"^(resnet_v1|xception)_\d+/logits/",
 )
 
 
-def slim_name(path: str) -> str:
-    """Returns what research/deeplab calls our variable at `path`."""
-    for pattern, replacement in _REPLACEMENTS:
+def slim_name(path: str, *, scope: str) -> str:
+    """Returns what research/deeplab calls our variable at `path`.
+
+    Args:
+        path: as `block1_unit_1_conv1/kernel`.
+        scope: of the backbone: one of `SCOPES`.
+    """
+    unit = "lite_bottleneck_v1" if scope == "resnet_v1_18" else "bottleneck_v1"
+    for pattern, replacement in _BACKBONES:
+        replacement = replacement.format(scope=scope, unit=unit)
+        path = re.sub(pattern, replacement, path)
+    for pattern, replacement in (*_HEADS, *_VARIABLES):
         path = re.sub(pattern, replacement, path)
     return path
 
 
-SLIM_RULES = NameRules(
-    format="research/deeplab",
-    source_name=slim_name,
-    ignored=_IGNORED,
-    skipped=(
-        ("^logits/", r"^logits/"),
-        ("^aspp/", r"^(aspp\d+|image_pooling|concat_projection)(_\w+)?/"),
-        ("^decoder/", r"^decoder/"),
-    ),
-)
+def slim_rules(scope: str) -> NameRules:
+    """Returns the rules of the networks with the backbone of a scope."""
+    return NameRules(
+        format="research/deeplab",
+        source_name=functools.partial(slim_name, scope=scope),
+        ignored=_IGNORED,
+        skipped=tuple(zip(HEAD, _HEAD_TENSORS, strict=True)),
+    )
+
+
+def find_scope(names: Iterable[str]) -> str | None:
+    """Returns the scope of the backbone of a checkpoint, or None if it has none."""
+    scopes = {name.partition("/")[0] for name in names}
+    return next((scope for scope in SCOPES if scope in scopes), None)
+
+
+def is_backbone(names: Iterable[str]) -> bool:
+    """Returns whether a checkpoint has a backbone of `SCOPES` and nothing of a head."""
+    names = list(names)
+    head = "|".join(_HEAD_TENSORS)
+    return find_scope(names) is not None and not any(re.search(head, n) for n in names)
 
 
 class MovingAverages(Mapping[str, np.ndarray]):

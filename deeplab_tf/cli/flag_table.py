@@ -46,7 +46,7 @@ TABLE = (
     Flag("depth_multiplier", "float", 1.0, "Factor on the channels of MobileNet.", "model"),
     Flag("divisible_by", "integer", None, "MobileNet's channels are a multiple of it.", "model"),
     Flag("output_stride", "integer", 16, "Input size over size of the features.", "model"),
-    Flag("multi_grid", "integers", None, "Rates of ResNet's last block; MobileNet has none.", "model", OTHERS),
+    Flag("multi_grid", "integers", None, "Rates of the last block of ResNet and Xception.", "model"),
     Flag("atrous_rates", "integers", None, "Rates of the 3x3 branches of ASPP, repeated.", "model"),
     Flag("add_image_level_feature", "bool", True, "Image pooling is a branch of ASPP.", "model"),
     Flag("image_pooling_crop_size", "list", None, "Window of image pooling in image pixels.", "model"),

@@ -6,23 +6,33 @@ follows from them: with a decoder it is DeepLabv3+, without one DeepLabv3.
 """
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
-from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.backbone import BACKBONES, BackboneConfig
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 from deeplab_tf.config.recipe import ModelConfig, rescale_rates
+from deeplab_tf.config.xception import (
+    BOUNDED_XCEPTION_STYLE,
+    XCEPTION_STYLE,
+    XceptionConfig,
+)
 
-# The defaults of research/deeplab, with which a bare checkpoint is read. multi_grid
-# is taken by ResNet and Xception, bounded activations by the head here.
+log = logging.getLogger(__name__)
+
+# The defaults of research/deeplab, with which a bare checkpoint is read.
 DEFAULTS: dict[str, Any] = {
     "model_variant": "mobilenet_v2",
     "num_classes": 21,
     "output_stride": 16,
     "depth_multiplier": 1.0,
     "divisible_by": None,
+    "multi_grid": None,
     "atrous_rates": None,
     "add_image_level_feature": True,
     "image_pooling_crop_size": None,
@@ -47,6 +57,7 @@ DEFAULTS: dict[str, Any] = {
 _KEEP_VARIABLES = frozenset(
     {
         "output_stride",
+        "multi_grid",
         "atrous_rates",
         "image_pooling_crop_size",
         "image_pooling_stride",
@@ -56,20 +67,14 @@ _KEEP_VARIABLES = frozenset(
     }
 )
 
+# Options that only some backbones have.
+_BACKBONE_OPTIONS = ("depth_multiplier", "divisible_by", "multi_grid")
+
 # Variants of the original whose networks are not built yet.
 _NOT_BUILT = (
     "mobilenet_v3_large_seg",
     "mobilenet_v3_small_seg",
     "mobilenet_edgetpu",
-    "resnet_v1_18",
-    "resnet_v1_18_beta",
-    "resnet_v1_50",
-    "resnet_v1_50_beta",
-    "resnet_v1_101",
-    "resnet_v1_101_beta",
-    "xception_41",
-    "xception_65",
-    "xception_71",
     "nas_pnasnet",
     "nas_hnasnet",
 )
@@ -85,7 +90,10 @@ def build_config(given: Mapping[str, Any]) -> ModelConfig:
     Raises:
         ValueError: the options contradict each other or are not built yet.
     """
-    return _config_from_options(DEFAULTS | dict(given), ModelParts())
+    options = DEFAULTS | dict(given)
+    check_variant(options["model_variant"])
+    _warn_of_unused(given, BACKBONES[options["model_variant"]])
+    return _config_from_options(options, ModelParts())
 
 
 def change_config(
@@ -119,19 +127,25 @@ def change_config(
                 f"--atrous_rates={given['atrous_rates']} does not fit the checkpoint, "
                 f"whose network has the rates {options['atrous_rates']}: give as many."
             )
+    check_variant(given.get("model_variant", config.backbone.variant))
+    parts = ModelParts.of(config)
+    if (variant := given.get("model_variant")) not in (None, config.backbone.variant):
+        # Another network, with the numbers that it has in the original.
+        parts = dataclasses.replace(parts, backbone=BACKBONES[variant], styles=())
+    _warn_of_unused(given, parts.backbone)
     stride = given.get("output_stride")
     old = config.backbone.output_stride
     if stride and stride != old and given.get("atrous_rates") is None:
         config = rescale_rates(config, stride)
         options = options_of(config)
-    return _config_from_options(options | dict(given), ModelParts.of(config))
+    return _config_from_options(options | dict(given), parts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelParts:
     """What of a configuration has no flag, and is kept when flags change it."""
 
-    backbone: MobileNetV2Config = MobileNetV2Config()
+    backbone: BackboneConfig = MobileNetV2Config()
     aspp: ASPPConfig = ASPPConfig()
     decoder: DecoderConfig = DecoderConfig()
     styles: tuple = ()
@@ -154,8 +168,6 @@ def options_of(config: ModelConfig) -> dict[str, Any]:
         "model_variant": config.backbone.variant,
         "num_classes": config.num_classes,
         "output_stride": config.backbone.output_stride,
-        "depth_multiplier": config.backbone.depth_multiplier,
-        "divisible_by": config.backbone.divisible_by,
         "atrous_rates": aspp.atrous_rates or None,
         "add_image_level_feature": aspp.image_level_feature,
         "image_pooling_crop_size": aspp.image_pooling_crop_size,
@@ -168,6 +180,10 @@ def options_of(config: ModelConfig) -> dict[str, Any]:
         "image_se_uses_qsigmoid": aspp.image_gate == "q_sigmoid",
         "use_bounded_activation": config.head_style.activation == "relu6",
     }
+    for name in _BACKBONE_OPTIONS:
+        if hasattr(config.backbone, name):
+            options[name] = getattr(config.backbone, name)
+    options["multi_grid"] = options["multi_grid"] or None
     if isinstance(config, DeepLabV3PlusConfig):
         options |= {
             "decoder_output_stride": config.decoder.output_strides,
@@ -180,24 +196,21 @@ def options_of(config: ModelConfig) -> dict[str, Any]:
 
 
 def _config_from_options(options: Mapping[str, Any], parts: ModelParts) -> ModelConfig:
-    _check_variant(options["model_variant"])
     strides = tuple(options["decoder_output_stride"] or ())
-    base = DeepLabV3PlusConfig() if strides else DeepLabV3Config()
-    backbone_style, head_style = parts.styles or (base.backbone_style, base.head_style)
+    backbone = _backbone_from_options(options, parts.backbone)
+    backbone_style, head_style = parts.styles or (backbone.default_style, HEAD_STYLE)
+    bounded = options["use_bounded_activation"]
+    if isinstance(backbone, XceptionConfig):
+        backbone_style = _xception_style(backbone_style, bounded=bounded)
     head_style = dataclasses.replace(
-        head_style, activation="relu6" if options["use_bounded_activation"] else "relu"
+        head_style, activation="relu6" if bounded else "relu"
     )
     if (momentum := options["batch_norm_decay"]) is not None:
         backbone_style = dataclasses.replace(backbone_style, norm_momentum=momentum)
         head_style = dataclasses.replace(head_style, norm_momentum=momentum)
     common = {
         "num_classes": options["num_classes"],
-        "backbone": dataclasses.replace(
-            parts.backbone,
-            depth_multiplier=options["depth_multiplier"],
-            divisible_by=options["divisible_by"],
-            output_stride=options["output_stride"],
-        ),
+        "backbone": backbone,
         "backbone_style": backbone_style,
         "aspp": _aspp_from_options(options, parts.aspp),
         "head_style": head_style,
@@ -242,12 +255,39 @@ def _aspp_from_options(
     )
 
 
-def _check_variant(variant: str) -> None:
-    if variant == "mobilenet_v2":
+def _backbone_from_options(
+    options: Mapping[str, Any], base: BackboneConfig
+) -> BackboneConfig:
+    if base.variant != options["model_variant"]:
+        base = BACKBONES[options["model_variant"]]
+    changes = {name: options[name] for name in _BACKBONE_OPTIONS if hasattr(base, name)}
+    if "multi_grid" in changes:
+        changes["multi_grid"] = tuple(changes["multi_grid"] or ())
+    return dataclasses.replace(base, output_stride=options["output_stride"], **changes)
+
+
+def _xception_style(style: ConvStyle, *, bounded: bool) -> ConvStyle:
+    """Returns a style with the activation and the padding of the original."""
+    like = BOUNDED_XCEPTION_STYLE if bounded else XCEPTION_STYLE
+    return dataclasses.replace(style, activation=like.activation, padding=like.padding)
+
+
+def _warn_of_unused(given: Mapping[str, Any], backbone: BackboneConfig) -> None:
+    """Warns of given options that this backbone does not have."""
+    for name in _BACKBONE_OPTIONS:
+        if hasattr(backbone, name) or given.get(name, DEFAULTS[name]) == DEFAULTS[name]:
+            continue
+        log.warning("--%s has no effect on %s.", name, backbone.variant)
+
+
+def check_variant(variant: str) -> None:
+    """Raises ValueError unless this is the name of a backbone that is built here."""
+    if variant in BACKBONES:
         return
+    built = ", ".join(BACKBONES)
     if variant in _NOT_BUILT:
         raise ValueError(
-            f"model_variant {variant} of research/deeplab is not built yet; "
-            "mobilenet_v2 is."
+            f"model_variant {variant} of research/deeplab is not built yet; built are "
+            f"{built}."
         )
-    raise ValueError(f"Unknown model_variant {variant!r}; expected mobilenet_v2.")
+    raise ValueError(f"Unknown model_variant {variant!r}; expected one of {built}.")

@@ -14,7 +14,7 @@ from deeplab_tf.checkpoints import readers
 from deeplab_tf.checkpoints.importer import ImportReport
 from deeplab_tf.checkpoints.load import load_tensors
 from deeplab_tf.checkpoints.own_names import STEP
-from deeplab_tf.checkpoints.slim_names import slim_name
+from deeplab_tf.checkpoints.slim_names import LOGITS_BIAS
 from deeplab_tf.cli import flags, model_options
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.models import build_model
@@ -112,7 +112,7 @@ def _recipe_model() -> ModelConfig | None:
 
 def _check_classifier(reader: readers.CheckpointReader, num_classes: Any) -> None:
     """Raises ValueError if the classifier of a checkpoint has other classes."""
-    shape = reader.shapes.get(slim_name("logits/bias"))
+    shape = reader.shapes.get(LOGITS_BIAS)
     if shape and num_classes is not None and shape[0] != num_classes:
         raise ValueError(
             f"{reader.path} is a network of {shape[0]} classes, and {num_classes} are "

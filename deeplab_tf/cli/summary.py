@@ -49,16 +49,24 @@ def summarize(config: ModelConfig, *, input_size: tuple[int, int]) -> Summary:
     model = build_model(config)
     image = keras.KerasTensor((1, *input_size, 3), dtype="float32")
     outputs = model.compute_output_spec(image)
-    backbone = config.backbone
     return Summary(
-        network=f"{model.name} {backbone.variant} x{backbone.depth_multiplier:g} "
-        f"os{backbone.output_stride}",
+        network=describe(config, name=model.name),
         input_size=input_size,
         output_shapes={name: tuple(x.shape[1:]) for name, x in outputs.items()},
         trainable=sum(math.prod(w.shape) for w in model.trainable_weights),
         parameters=model.count_params(),
         multiply_adds=multiply_adds.count_model(model, image_size=input_size),
     )
+
+
+def describe(config: ModelConfig, *, name: str) -> str:
+    """Returns paper, backbone with its width, and output stride on one line."""
+    backbone = config.backbone
+    width = getattr(backbone, "depth_multiplier", None)
+    parts = [name, backbone.variant]
+    if width is not None:
+        parts.append(f"x{width:g}")
+    return " ".join([*parts, f"os{backbone.output_stride}"])
 
 
 def format_table(summaries: list[Summary]) -> str:

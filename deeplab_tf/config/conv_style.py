@@ -4,6 +4,7 @@
 import dataclasses
 
 ACTIVATIONS = ("relu", "relu6")
+PADDINGS = ("same", "explicit")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,10 @@ class ConvStyle:
             `--fine_tune_batch_norm=false`.
         synchronized_norm: whether the statistics are those of all replicas.
         activation: "relu" or "relu6".
+        padding: of convolutions with a stride: "same" is TensorFlow's, which pads
+            more below and to the right where the input's side is even; "explicit"
+            pads all sides alike, so that the result is the one of stride 1,
+            subsampled. Without a stride both are the same.
     """
 
     norm_momentum: float = 0.9997
@@ -29,6 +34,7 @@ class ConvStyle:
     train_norm: bool = True
     synchronized_norm: bool = False
     activation: str = "relu"
+    padding: str = "same"
 
     def __post_init__(self) -> None:
         if not 0 <= self.norm_momentum < 1:
@@ -38,4 +44,8 @@ class ConvStyle:
         if self.activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {ACTIVATIONS}, got {self.activation!r}."
+            )
+        if self.padding not in PADDINGS:
+            raise ValueError(
+                f"padding must be one of {PADDINGS}, got {self.padding!r}."
             )

@@ -2,13 +2,18 @@
 """Configuration of DeepLabv3."""
 
 import dataclasses
+import typing
 
 from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.backbone import BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
-from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 
 # research/deeplab, core/utils.py: get_batch_norm_params.
 HEAD_STYLE = ConvStyle(norm_momentum=0.9997, norm_epsilon=1e-5, activation="relu")
+
+# Stands for the style that belongs to the backbone; no configuration keeps it.
+STYLE_OF_BACKBONE = ConvStyle()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,19 +23,21 @@ class DeepLabV3Config:
     Attributes:
         num_classes: number of classes, the background included.
         backbone: configuration of the feature extractor.
-        backbone_style: norm and activation of the backbone.
+        backbone_style: norm and activation of the backbone; if it is not given, that
+            of the original.
         aspp: the pyramid; None puts the classifier straight on the backbone.
         head_style: norm and activation of all that follows the backbone.
     """
 
     num_classes: int = 21
-    backbone: MobileNetV2Config = MobileNetV2Config()
-    backbone_style: ConvStyle = MOBILENET_STYLE
+    backbone: BackboneConfig = MobileNetV2Config()
+    backbone_style: ConvStyle = STYLE_OF_BACKBONE
     aspp: ASPPConfig | None = ASPPConfig(atrous_rates=())
     head_style: ConvStyle = HEAD_STYLE
 
     def __post_init__(self) -> None:
         check_num_classes(self.num_classes)
+        set_backbone_style(self)
 
     @property
     def logits_stride(self) -> int:
@@ -42,3 +49,9 @@ def check_num_classes(num_classes: int) -> None:
     """Raises ValueError unless there are at least two classes."""
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}.")
+
+
+def set_backbone_style(config: typing.Any) -> None:
+    """Gives a new configuration the style of its backbone, if it has none."""
+    if config.backbone_style is STYLE_OF_BACKBONE:
+        object.__setattr__(config, "backbone_style", config.backbone.default_style)

@@ -4,9 +4,15 @@
 import dataclasses
 
 from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
+from deeplab_tf.config.backbone import BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
-from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, check_num_classes
-from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+from deeplab_tf.config.deeplab_v3 import (
+    HEAD_STYLE,
+    STYLE_OF_BACKBONE,
+    check_num_classes,
+    set_backbone_style,
+)
+from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,21 +22,23 @@ class DeepLabV3PlusConfig:
     Attributes:
         num_classes: number of classes, the background included.
         backbone: configuration of the feature extractor.
-        backbone_style: norm and activation of the backbone.
+        backbone_style: norm and activation of the backbone; if it is not given, that
+            of the original.
         aspp: the pyramid; None hands the backbone's features to the decoder.
         decoder: which low-level features sharpen the result, and how.
         head_style: norm and activation of all that follows the backbone.
     """
 
     num_classes: int = 21
-    backbone: MobileNetV2Config = MobileNetV2Config()
-    backbone_style: ConvStyle = MOBILENET_STYLE
+    backbone: BackboneConfig = MobileNetV2Config()
+    backbone_style: ConvStyle = STYLE_OF_BACKBONE
     aspp: ASPPConfig | None = ASPPConfig()
     decoder: DecoderConfig = DecoderConfig()
     head_style: ConvStyle = HEAD_STYLE
 
     def __post_init__(self) -> None:
         check_num_classes(self.num_classes)
+        set_backbone_style(self)
         decoder = self.decoder
         if decoder.output_is_logits and decoder.filters != self.num_classes:
             raise ValueError(

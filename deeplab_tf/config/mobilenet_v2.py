@@ -4,6 +4,7 @@
 import dataclasses
 
 from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.output_stride import check_output_stride
 
 # slim's training_scope and its batch norm's default epsilon.
 MOBILENET_STYLE = ConvStyle(norm_momentum=0.997, norm_epsilon=1e-3, activation="relu6")
@@ -25,10 +26,7 @@ class MobileNetV2Config:
     output_stride: int = 16
 
     def __post_init__(self) -> None:
-        if self.output_stride not in (8, 16, 32):
-            raise ValueError(
-                f"output_stride must be 8, 16 or 32, got {self.output_stride}."
-            )
+        check_output_stride(self.output_stride)
         if self.depth_multiplier <= 0:
             raise ValueError(
                 f"depth_multiplier must be positive, got {self.depth_multiplier}."
@@ -44,6 +42,14 @@ class MobileNetV2Config:
         return "mobilenet_v2"
 
     @property
+    def default_style(self) -> ConvStyle:
+        """Norm, activation and padding of the original."""
+        return MOBILENET_STYLE
+
+    @property
     def padding_pixel(self) -> tuple[float, float, float]:
         """RGB in 0..255 with which images are padded: zero after input scaling."""
         return (127.5, 127.5, 127.5)
+
+
+VARIANTS = {"mobilenet_v2": MobileNetV2Config()}

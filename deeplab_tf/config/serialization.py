@@ -13,6 +13,8 @@ VERSION = 1
 _MODULES = {
     "ConvStyle": "deeplab_tf.config.conv_style",
     "MobileNetV2Config": "deeplab_tf.config.mobilenet_v2",
+    "ResNetConfig": "deeplab_tf.config.resnet",
+    "XceptionConfig": "deeplab_tf.config.xception",
     "ASPPConfig": "deeplab_tf.config.aspp",
     "DecoderConfig": "deeplab_tf.config.aspp",
     "DeepLabV3Config": "deeplab_tf.config.deeplab_v3",

@@ -9,7 +9,8 @@ def activate(x, activation: str | None):
 
     Args:
         x: any tensor.
-        activation: "relu", "relu6", "sigmoid", "q_sigmoid" or None, the identity.
+        activation: "relu", "relu6", "clip6", "sigmoid", "q_sigmoid" or None, the
+            identity. "clip6" clips to -6..6, the linear part of a bounded Xception;
             "q_sigmoid" is relu6(x + 3) * 0.16667, as research/deeplab/core/utils.py
             writes it: not / 6.
 
@@ -22,11 +23,13 @@ def activate(x, activation: str | None):
         return ops.relu(x)
     if activation == "relu6":
         return ops.relu6(x)
+    if activation == "clip6":
+        return ops.clip(x, -6.0, 6.0)
     if activation == "sigmoid":
         return ops.sigmoid(x)
     if activation == "q_sigmoid":
         return ops.relu6(x + 3) * 0.16667
     raise ValueError(
-        f"activation must be relu, relu6, sigmoid, q_sigmoid or None, "
+        f"activation must be relu, relu6, clip6, sigmoid, q_sigmoid or None, "
         f"got {activation!r}."
     )

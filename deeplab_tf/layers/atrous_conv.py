@@ -13,13 +13,13 @@ from deeplab_tf.layers.styled_layer import StyledLayer
 class AtrousConv(StyledLayer):
     """A convolution whose kernel samples its input at a rate.
 
-    With padding SAME; followed by batch norm (or a bias) and an activation.
-    Reference: DeepLab (arXiv:1606.00915), section 3.1.
+    Padded so that only a stride makes it smaller; followed by batch norm (or a bias)
+    and an activation. Reference: DeepLab (arXiv:1606.00915), section 3.1.
 
     Args:
         filters: number of output channels.
         kernel_size: height and width of the kernel.
-        style: norm, epsilon and momentum; the activation is given apart.
+        style: norm and padding; the activation is given apart.
         stride: step of the kernel on the input, in pixels.
         rate: distance of the kernel's samples, in pixels; 1 is ordinary convolution.
         normalize: whether batch norm follows; otherwise there is a bias.
@@ -78,11 +78,12 @@ class AtrousConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
+        x, padding = _pad(x, layer=self)
         x = ops.conv(
             x,
             self.kernel,
             strides=self.stride,
-            padding="same",
+            padding=padding,
             data_format="channels_last",
             dilation_rate=self.rate,
         )
@@ -112,7 +113,7 @@ class AtrousDepthwiseConv(StyledLayer):
 
     Args:
         kernel_size: height and width of the kernel.
-        style: norm, epsilon and momentum; the activation is given apart.
+        style: norm and padding; the activation is given apart.
         stride: step of the kernel on the input, in pixels.
         rate: distance of the kernel's samples, in pixels.
         activation: see `activations.activate`.
@@ -160,11 +161,12 @@ class AtrousDepthwiseConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
+        x, padding = _pad(x, layer=self)
         x = ops.depthwise_conv(
             x,
             self.depthwise_kernel,
             strides=self.stride,
-            padding="same",
+            padding=padding,
             data_format="channels_last",
             dilation_rate=self.rate,
         )
@@ -195,15 +197,20 @@ class AtrousSeparableConv(StyledLayer):
     Args:
         filters: number of output channels.
         kernel_size: height and width of the depthwise kernel.
-        style: norm and activation of both parts.
+        style: norm, padding and, unless it is given apart, activation of both parts.
+        stride: step of the depthwise kernel on the input, in pixels.
         rate: distance of the depthwise kernel's samples, in pixels.
+        activation: see `activations.activate`; "style" is the style's.
+        depthwise_initializer: of the depthwise kernel; None is that of
+            research/deeplab's heads, a truncated normal of 0.33.
+        pointwise_initializer: of the 1x1 kernel; None is a truncated normal of 0.06.
 
     Call arguments:
         x: [B, H, W, C].
         training: whether this is a training step.
 
     Returns:
-        [B, H, W, filters].
+        [B, ceil(H / stride), ceil(W / stride), filters].
     """
 
     def __init__(
@@ -212,7 +219,11 @@ class AtrousSeparableConv(StyledLayer):
         kernel_size: int = 3,
         *,
         style,
+        stride: int = 1,
         rate: int = 1,
+        activation: str | None = "style",
+        depthwise_initializer=None,
+        pointwise_initializer=None,
         name=None,
         dtype=None,
         **kwargs,
@@ -220,13 +231,17 @@ class AtrousSeparableConv(StyledLayer):
         super().__init__(style=style, name=name, dtype=dtype, **kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
+        self.stride = stride
         self.rate = rate
+        self.activation = style.activation if activation == "style" else activation
         self.depthwise = AtrousDepthwiseConv(
             kernel_size,
             style=style,
+            stride=stride,
             rate=rate,
-            activation=style.activation,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.33),
+            activation=self.activation,
+            kernel_initializer=depthwise_initializer
+            or keras.initializers.TruncatedNormal(stddev=0.33),
             name="depthwise",
             dtype=self.dtype_policy,
         )
@@ -234,8 +249,9 @@ class AtrousSeparableConv(StyledLayer):
             filters,
             1,
             style=style,
-            activation=style.activation,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.06),
+            activation=self.activation,
+            kernel_initializer=pointwise_initializer
+            or keras.initializers.TruncatedNormal(stddev=0.06),
             name="pointwise",
             dtype=self.dtype_policy,
         )
@@ -243,7 +259,7 @@ class AtrousSeparableConv(StyledLayer):
     def build(self, input_shape):
         """Builds both parts."""
         self.depthwise.build(input_shape)
-        self.pointwise.build(input_shape)
+        self.pointwise.build(self.depthwise.compute_output_shape(input_shape))
         self.built = True
 
     def call(self, x, training=False):
@@ -252,16 +268,34 @@ class AtrousSeparableConv(StyledLayer):
         return self.pointwise(x, training=training)
 
     def compute_output_shape(self, input_shape):
-        """Returns [B, H, W, filters]."""
-        return (*input_shape[:-1], self.filters)
+        """Returns [B, ceil(H / stride), ceil(W / stride), filters]."""
+        return (*_strided_shape(input_shape, self.stride), self.filters)
 
     def get_config(self):
         """Returns the arguments of the constructor."""
         return super().get_config() | {
             "filters": self.filters,
             "kernel_size": self.kernel_size,
+            "stride": self.stride,
             "rate": self.rate,
+            "activation": self.activation,
+            "depthwise_initializer": keras.initializers.serialize(
+                self.depthwise.kernel_initializer
+            ),
+            "pointwise_initializer": keras.initializers.serialize(
+                self.pointwise.kernel_initializer
+            ),
         }
+
+
+def _pad(x, *, layer):
+    """Returns the input of a strided convolution, padded, and the padding still due."""
+    if layer.style.padding == "same" or layer.stride == 1:
+        return x, "same"
+    # research/deeplab/core/conv2d_ws.py: conv2d_same. Rates above 1 have no stride.
+    total = layer.kernel_size - 1
+    sides = (total // 2, total - total // 2)
+    return ops.pad(x, ((0, 0), sides, sides, (0, 0))), "valid"
 
 
 def _check_stride_and_rate(stride: int, rate: int) -> None:

@@ -27,7 +27,7 @@ class InputScaling(keras.layers.Layer):
         self,
         *,
         scale: float = 2.0 / 255.0,
-        offset: tuple[float, float, float] = (-1.0, -1.0, -1.0),
+        offset: tuple[float, ...] = (-1.0, -1.0, -1.0),
         name=None,
         dtype=None,
         **kwargs,

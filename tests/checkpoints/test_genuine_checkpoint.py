@@ -45,7 +45,7 @@ def test_values_are_those_that_were_written(folder, contents, draw, network, ave
     rest = len(contents["all_tensors"]) - 272
     assert len(report.ignored) == rest
     for weight in network.weights:
-        name = slim_name(weight.path)
+        name = slim_name(weight.path, scope="MobilenetV2")
         has_shadow = f"{name}/ExponentialMovingAverage" in contents["ema_shadows"]
         salt = "ema" if averages and has_shadow else ""
         np.testing.assert_array_equal(

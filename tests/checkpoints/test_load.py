@@ -29,7 +29,9 @@ def blank():
 
 
 def slim_tensors(model):
-    tensors = {slim_name(w.path): np.asarray(w) for w in model.weights}
+    tensors = {
+        slim_name(w.path, scope="MobilenetV2"): np.asarray(w) for w in model.weights
+    }
     return tensors | {"global_step": np.int64(30)}
 
 
@@ -107,10 +109,40 @@ def test_moving_averages_that_are_not_there_are_told(name, model, blank, tmp_pat
 
 
 def test_network_that_is_not_built_yet_is_named(blank, tmp_path):
-    tensors = {"xception_65/entry_flow/conv1_1/weights": np.zeros(2, "float32")}
+    tensors = {"pnasnet/conv0/weights": np.zeros(2, "float32")}
     prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
-    with pytest.raises(ValueError, match="xception_65, which is not built yet"):
+    with pytest.raises(ValueError, match="pnasnet, which is not built yet"):
         load_checkpoint(blank, prefix)
+
+
+def test_classifier_of_whole_images_sets_the_backbone_where_that_is_allowed(
+    model, blank, tmp_path
+):
+    head = ("aspp", "image_pooling", "concat_projection", "decoder", "logits/semantic")
+    tensors = {
+        name: value
+        for name, value in slim_tensors(model).items()
+        if not name.startswith(head)
+    }
+    tensors["MobilenetV2/Logits/Conv2d_1c_1x1/biases"] = np.zeros(1001, "float32")
+    prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
+    with pytest.raises(WeightsMismatchError, match="missing from the checkpoint"):
+        load_checkpoint(blank, prefix)
+    report = load_checkpoint(blank, prefix, allow_backbone=True)
+    assert {name.partition("/")[0] for name in report.skipped} == {
+        "aspp",
+        "decoder",
+        "logits",
+    }
+    np.testing.assert_array_equal(blank.weights[0], model.weights[0])
+
+
+def test_checkpoint_with_a_part_of_the_head_is_no_backbone(model, blank, tmp_path):
+    tensors = slim_tensors(model)
+    del tensors["logits/semantic/biases"]
+    prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
+    with pytest.raises(WeightsMismatchError, match="logits/semantic/biases"):
+        load_checkpoint(blank, prefix, allow_backbone=True)
 
 
 def test_unknown_names_are_shown(blank, tmp_path):

@@ -6,9 +6,9 @@ import pytest
 
 from deeplab_tf.checkpoints.slim_names import (
     MOVING_AVERAGE,
-    SLIM_RULES,
     MovingAverages,
     slim_name,
+    slim_rules,
 )
 from deeplab_tf.models import build_model
 from tests import goldens
@@ -98,14 +98,24 @@ for same, as_name in {
     "v3_stride_8": "v3_atrous",
     "v3_stride_32": "v3",
     "v3plus_stride_8": "v3plus",
+    "v3plus_resnet": "v3plus",
 }.items():
     HEADS[same] = HEADS[as_name]
+
+
+# A recorded network of each backbone's scope; the rest differ in their heads.
+ONE_OF_EACH = (
+    "mobilenet_v2_dm05_v3_os16",
+    "resnet_v1_18_v3_os16",
+    "resnet_v1_50_beta_v3plus_os16",
+    "xception_65_v3plus_os16",
+)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_variables_of_the_head_have_the_original_names(name):
     model = build_model(config_of(name))
-    names = [slim_name(weight.path) for weight in model.weights]
+    names = [slim_name(weight.path, scope="MobilenetV2") for weight in model.weights]
     assert len(set(names)) == len(names)
     head = [name for name in names if not name.startswith("MobilenetV2/")]
     assert sorted(head) == sorted(HEADS[name])
@@ -124,18 +134,40 @@ def test_variables_of_the_head_have_the_original_names(name):
             "expanded_conv_16_project/norm/moving_variance",
             "MobilenetV2/expanded_conv_16/project/BatchNorm/moving_variance",
         ),
+        ("conv1/kernel", "resnet_v1_50/conv1/weights"),
+        ("conv1_3/norm/beta", "resnet_v1_50/conv1_3/BatchNorm/beta"),
+        (
+            "block3_unit_6_conv2/kernel",
+            "resnet_v1_50/block3/unit_6/bottleneck_v1/conv2/weights",
+        ),
+        (
+            "block1_unit_1_shortcut/norm/gamma",
+            "resnet_v1_18/block1/unit_1/lite_bottleneck_v1/shortcut/BatchNorm/gamma",
+        ),
+        ("entry_flow_conv1_2/kernel", "xception_65/entry_flow/conv1_2/weights"),
+        (
+            "middle_flow_block1_unit_16_separable_conv2/depthwise/depthwise_kernel",
+            "xception_65/middle_flow/block1/unit_16/xception_module/"
+            "separable_conv2_depthwise/depthwise_weights",
+        ),
+        (
+            "exit_flow_block1_unit_1_shortcut/norm/moving_mean",
+            "xception_65/exit_flow/block1/unit_1/xception_module/shortcut/BatchNorm/"
+            "moving_mean",
+        ),
     ],
 )
 def test_variables_of_the_backbone_have_the_original_names(path, expected):
-    assert slim_name(path) == expected
+    assert slim_name(path, scope=expected.partition("/")[0]) == expected
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("name", goldens.MOBILENET_V2)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_variables_are_those_of_the_original(name, reference):
     golden = goldens.load(reference, name)
     model = build_model(golden.config)
-    ours = {slim_name(w.path): list(w.shape) for w in model.weights}
+    ours = {slim_name(w.path, scope=golden.scope): list(w.shape) for w in model.weights}
     assert ours == dict(golden.case["variables"])
 
 
@@ -154,7 +186,9 @@ def test_variables_are_those_of_the_original(name, reference):
 def test_what_no_network_needs_is_ignored(name):
     import re
 
-    assert any(re.search(pattern, name) for pattern in SLIM_RULES.ignored)
+    assert any(
+        re.search(pattern, name) for pattern in slim_rules("MobilenetV2").ignored
+    )
 
 
 def test_moving_averages_replace_the_values_that_have_them():

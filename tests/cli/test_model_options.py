@@ -9,9 +9,12 @@ import pytest
 from deeplab_tf.cli import model_options
 from deeplab_tf.cli.model_options import build_config, change_config, options_of
 from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config.conv_style import ConvStyle
-from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
+from deeplab_tf.config.resnet import RESNET_STYLE
+from deeplab_tf.config.xception import BOUNDED_XCEPTION_STYLE, XCEPTION_STYLE
 from tests.models.model_cases import NETWORKS, config_of
 
 
@@ -66,6 +69,60 @@ def test_batch_norm_decay_where_it_is_given_is_that_of_all_norms():
     assert bare.backbone_style.norm_momentum == 0.997
     assert bare.head_style.norm_momentum == 0.9997
     assert given.backbone_style.norm_momentum == given.head_style.norm_momentum == 0.9
+
+
+@pytest.mark.parametrize("variant", BACKBONES)
+def test_variant_has_the_style_of_the_original(variant):
+    config = build_config({"model_variant": variant})
+    assert config.backbone == BACKBONES[variant]
+    assert config.backbone_style == BACKBONES[variant].default_style
+    assert config.head_style == HEAD_STYLE
+    assert build_config(options_of(config)) == config
+
+
+def test_other_variant_in_a_recipe_takes_its_own_style():
+    style = ConvStyle(norm_epsilon=0.5)
+    base = dataclasses.replace(DeepLabV3PlusConfig(), backbone_style=style)
+    changed = change_config(base, {"model_variant": "resnet_v1_50_beta"})
+    assert changed.backbone == BACKBONES["resnet_v1_50_beta"]
+    assert changed.backbone_style == RESNET_STYLE
+    with pytest.raises(ValueError, match="has model_variant=mobilenet_v2"):
+        change_config(base, {"model_variant": "xception_65"}, from_checkpoint=True)
+
+
+def test_multi_grid_may_differ_from_a_checkpoint():
+    config = DeepLabV3PlusConfig(backbone=BACKBONES["resnet_v1_101_beta"])
+    given = {"multi_grid": (1, 2, 4), "output_stride": 8}
+    changed = change_config(config, given, from_checkpoint=True)
+    assert changed.backbone.multi_grid == (1, 2, 4)
+    assert changed.aspp.atrous_rates == (12, 24, 36)
+    assert options_of(changed)["multi_grid"] == (1, 2, 4)
+
+
+def test_bounded_activation_changes_xception_and_no_resnet():
+    bounded = {"use_bounded_activation": True}
+    xception = build_config(bounded | {"model_variant": "xception_65"})
+    assert xception.backbone_style == BOUNDED_XCEPTION_STYLE
+    back = change_config(xception, {"use_bounded_activation": False})
+    assert back.backbone_style == XCEPTION_STYLE
+    resnet = build_config(bounded | {"model_variant": "resnet_v1_50"})
+    assert resnet.backbone_style == RESNET_STYLE
+    assert resnet.head_style.activation == "relu6"
+
+
+@pytest.mark.parametrize(
+    ("variant", "given", "warned"),
+    [
+        ("xception_65", {"depth_multiplier": 0.5}, True),
+        ("xception_65", {"depth_multiplier": 1.0}, False),
+        ("xception_65", {"multi_grid": (1, 2, 4)}, False),
+        ("mobilenet_v2", {"multi_grid": (1, 2, 4)}, True),
+        ("mobilenet_v2", {"depth_multiplier": 0.5}, False),
+    ],
+)
+def test_option_that_a_backbone_does_not_have_is_told(variant, given, warned, caplog):
+    build_config({"model_variant": variant} | given)
+    assert (f"has no effect on {variant}" in caplog.text) == warned
 
 
 def test_changed_output_stride_changes_the_rates(caplog):
@@ -126,7 +183,11 @@ def test_options_that_change_the_variables_of_a_checkpoint_are_refused(given, me
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"model_variant": "xception_65"}, "xception_65 of .* is not built yet"),
+        ({"model_variant": "nas_hnasnet"}, "nas_hnasnet of .* is not built yet"),
+        (
+            {"model_variant": "resnet_v1_50", "multi_grid": (1, 2)},
+            "resnet_v1_50 must have 3 rates",
+        ),
         ({"model_variant": "vgg"}, "Unknown model_variant 'vgg'"),
         ({"output_stride": 4}, "output_stride must be 8, 16 or 32"),
         (

@@ -9,9 +9,9 @@ import tensorflow as tf
 from deeplab_tf.checkpoints.slim_names import slim_name
 
 
-def write_tf1_checkpoint(model, prefix, *, step=0):
+def write_tf1_checkpoint(model, prefix, *, step=0, scope="MobilenetV2"):
     """Writes a model's weights under the original's names and returns the prefix."""
-    names = [slim_name(weight.path) for weight in model.weights]
+    names = [slim_name(weight.path, scope=scope) for weight in model.weights]
     values = [weight.numpy() for weight in model.weights]
     tf.raw_ops.SaveV2(
         prefix=str(prefix),

@@ -10,7 +10,9 @@ from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
+from deeplab_tf.config.resnet import RESNET_STYLE, ResNetConfig
 from deeplab_tf.config.train import TrainConfig
+from deeplab_tf.config.xception import XCEPTION_STYLE, XceptionConfig
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,7 @@ from deeplab_tf.config.train import TrainConfig
     [
         (ConvStyle, {"norm_momentum": 1.0}, r"norm_momentum must lie in \[0, 1\)"),
         (ConvStyle, {"activation": "swish"}, "activation must be one of"),
+        (ConvStyle, {"padding": "valid"}, "padding must be one of"),
         (DeepLabV3Config, {"num_classes": 1}, "num_classes must be at least 2, got 1"),
         (DeepLabV3PlusConfig, {"num_classes": 0}, "num_classes must be at least 2"),
         (
@@ -43,6 +46,9 @@ def test_norms_are_those_of_the_original():
         0.997,
         1e-3,
     )
+    assert (RESNET_STYLE.norm_momentum, RESNET_STYLE.norm_epsilon) == (0.95, 1e-5)
+    xception = (XCEPTION_STYLE.norm_momentum, XCEPTION_STYLE.norm_epsilon)
+    assert xception == (0.9997, 1e-3)
     assert (HEAD_STYLE.norm_momentum, HEAD_STYLE.norm_epsilon) == (0.9997, 1e-5)
 
 
@@ -57,6 +63,16 @@ def test_logits_have_the_stride_of_the_backbone_or_of_the_last_stage(output_stri
 
 def test_padding_is_what_input_scaling_turns_into_zero():
     assert MobileNetV2Config().padding_pixel == (127.5, 127.5, 127.5)
+
+
+@pytest.mark.parametrize("cls", [DeepLabV3Config, DeepLabV3PlusConfig])
+def test_style_is_that_of_the_backbone_unless_it_is_given(cls):
+    assert cls().backbone_style == MOBILENET_STYLE
+    assert cls(backbone=ResNetConfig()).backbone_style == RESNET_STYLE
+    assert cls(backbone=XceptionConfig()).backbone_style == XCEPTION_STYLE
+    # The style of all defaults is a choice, too.
+    given = cls(backbone=ResNetConfig(), backbone_style=ConvStyle())
+    assert given.backbone_style == ConvStyle()
 
 
 def test_configurations_take_keywords_alone():

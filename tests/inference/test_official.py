@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_tf.checkpoints.importer import import_weights
-from deeplab_tf.checkpoints.slim_names import SLIM_RULES
+from deeplab_tf.checkpoints.slim_names import slim_rules
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 from deeplab_tf.inference.fit_to_crop import fit_to_crop
@@ -38,7 +38,7 @@ def build_network(reference, case):
     )
     rule = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rule)
-    import_weights(model, dict(rule.case_weights(case)), SLIM_RULES)
+    import_weights(model, dict(rule.case_weights(case)), slim_rules("MobilenetV2"))
     return model, backbone
 
 

@@ -19,6 +19,7 @@ from deeplab_tf.layers.image_pooling import ImagePooling
 from deeplab_tf.layers.input_scaling import InputScaling
 
 STYLE = ConvStyle(norm_momentum=0.9, norm_epsilon=1e-3, activation="relu")
+EXPLICIT = dataclasses.replace(STYLE, padding="explicit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Case:
         ]
 
 
-def _styled(cls, *args, channels=4, **options):
+def _styled(cls, *args, channels=4, style=STYLE, **options):
     def build(**given):
-        return cls(*args, style=STYLE, **options, **given)
+        return cls(*args, style=style, **options, **given)
 
     return Case(build, ((1, channels),))
 
@@ -70,13 +71,17 @@ TWO_STAGES = {"strides": (8, 4), "inputs": ((4, 6), (2, 4), (1, 3))}
 CASES = {
     "conv": _styled(AtrousConv, 5),
     "conv_strided": _styled(AtrousConv, 5, stride=2, activation="relu6"),
+    "conv_explicit": _styled(AtrousConv, 5, stride=2, style=EXPLICIT),
     "conv_atrous": _styled(AtrousConv, 5, rate=3),
     "conv_with_bias": _styled(AtrousConv, 5, 1, normalize=False),
     "depthwise": _styled(AtrousDepthwiseConv),
     "depthwise_strided": _styled(AtrousDepthwiseConv, stride=2),
+    "depthwise_explicit": _styled(AtrousDepthwiseConv, stride=2, style=EXPLICIT),
     "depthwise_atrous": _styled(AtrousDepthwiseConv, rate=2, activation="relu6"),
     "separable": _styled(AtrousSeparableConv, 5),
     "separable_atrous": _styled(AtrousSeparableConv, 5, rate=6),
+    "separable_strided": _styled(AtrousSeparableConv, 5, stride=2, activation=None),
+    "separable_clipped": _styled(AtrousSeparableConv, 5, activation="clip6"),
     "batch_norm": Case(lambda **given: BatchNorm(**given), ((1, 4),)),
     "batch_norm_synchronized": Case(
         lambda **given: BatchNorm(synchronized=True, **given), ((1, 4),)

@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """Atrous convolutions: hand-computed values, rates, norms and errors."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,23 @@ def test_kernel_of_ones_sums_what_it_samples(layer, options, expected):
 def test_stride_on_an_even_side_pads_behind_as_same_does(layer):
     result = summing(layer(stride=2), row(1, 2, 4, 8))
     np.testing.assert_allclose(result, [7, 12])
+
+
+@pytest.mark.parametrize("size", [6, 7])
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+@pytest.mark.parametrize("layer", [dense, depthwise])
+def test_explicit_padding_subsamples_the_result_of_stride_one(layer, kernel_size, size):
+    x = np.arange(1, size + 1, dtype="float32").reshape(1, 1, -1, 1)
+    x = x * np.array([1.0, 10.0, 100.0], "float32").reshape(1, 3, 1, 1)
+    style = dataclasses.replace(STYLE, padding="explicit")
+    cls = AtrousConv if layer is dense else AtrousDepthwiseConv
+    args = (1, kernel_size) if layer is dense else (kernel_size,)
+    strided = cls(*args, style=style, stride=2)
+    full = cls(*args, style=style)
+    for conv in (strided, full):
+        summing(conv, x)
+    np.testing.assert_allclose(strided(x), full(x)[:, ::2, ::2])
+    assert strided.compute_output_shape(x.shape) == tuple(strided(x).shape)
 
 
 def test_bias_takes_the_place_of_the_norm():

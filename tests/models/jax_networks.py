@@ -20,6 +20,7 @@ COMPILED = (
     "v3plus",
     "v3plus_two_stages_dense",
     "v3plus_sum_logits",
+    "v3plus_resnet",
 )
 
 

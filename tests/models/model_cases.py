@@ -40,6 +40,8 @@ NETWORKS = {
     "v3plus_sum_dense": PLUS | SUM | DENSE,
     "v3plus_logits": PLUS | LOGITS,
     "v3plus_sum_logits": PLUS | SUM | LOGITS,
+    "v3plus_resnet": PLUS
+    | {"model_variant": "resnet_v1_18_beta", "multi_grid": (1, 2)},
     "v3plus_two_stages": TWO_STAGES,
     "v3plus_two_stages_dense": TWO_STAGES | DENSE,
     "v3plus_two_stages_sum": TWO_STAGES | SUM,

@@ -1,56 +1,111 @@
 # Licensed under the Apache License, Version 2.0.
 """Networks against the recorded ones of research/deeplab."""
 
+import math
+import re
+
 import keras
 import numpy as np
 import pytest
 
+from deeplab_tf.layers.multiply_adds import count_model
 from deeplab_tf.layers.resize import resize_bilinear
+from deeplab_tf.models import deeplab_v3, deeplab_v3plus
 from tests import contracts, goldens
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
-every_case = pytest.mark.parametrize("name", goldens.MOBILENET_V2)
+NAMES = (*goldens.MOBILENET_V2, *goldens.RESNET, *goldens.XCEPTION)
 
 
-@pytest.fixture(scope="module")
-def results(reference):
-    """Returns name -> recorded values and our logits."""
-    cache = {}
+class Result:
+    """A recorded network beside ours with the same weights.
 
-    def compute(name):
-        if name not in cache:
-            golden = goldens.load(reference, name)
-            model = golden.build()
-            tensors = {
-                "semantic": model.output["semantic"],
-                "encoder": model.get_layer("aspp").output,
-            }
-            model = keras.Model(model.input, tensors)
-            cache[name] = golden, model(golden.image)
-        return cache[name]
+    Attributes:
+        golden: the recorded values.
+        size: (trainable parameters, all parameters, multiply-adds) of ours.
+        outputs: our values: "semantic", "encoder", "decoder" and the endpoints.
+    """
 
-    return compute
+    def __init__(self, golden, patch):
+        backbones = []
+        for module in (deeplab_v3, deeplab_v3plus):
+            build = module.build_backbone
+            patch.setattr(
+                module,
+                "build_backbone",
+                lambda *args, build=build: (
+                    backbones.append(build(*args)) or backbones[-1]
+                ),
+            )
+        model = golden.build()
+        self.golden = golden
+        self.size = (
+            sum(math.prod(weight.shape) for weight in model.trainable_weights),
+            model.count_params(),
+            count_model(model, image_size=(513, 513)),
+        )
+        tensors = {
+            "semantic": model.output["semantic"],
+            "encoder": model.get_layer("aspp").output,
+            "backbone": backbones[0].features,
+        }
+        if "decoder" in golden.arrays:
+            tensors["decoder"] = model.get_layer("decoder").output
+        tensors |= {f"endpoint {k}": x for k, x in backbones[0].endpoints.items()}
+        self.outputs = keras.Model(model.input, tensors)(golden.image)
+
+    def find(self, key):
+        """Returns what we have of a recorded array, or None."""
+        what = self.golden.case["arrays"][key]["what"]
+        return self.find_endpoint(what) if key.startswith("endpoint") else self.get(key)
+
+    def find_endpoint(self, name):
+        """Returns an endpoint by the original's name, or None."""
+        scope = f"{self.golden.scope}/"
+        return self.get(f"endpoint {name.removeprefix(scope).removesuffix('/output')}")
+
+    def get(self, key):
+        """Returns one of our outputs, or None."""
+        return np.asarray(self.outputs[key]) if key in self.outputs else None
 
 
-@every_case
-def test_logits_are_those_of_the_original(name, results):
-    golden, ours = results(name)
-    logits = golden.arrays["logits"][None]
-    contracts.assert_close(ours["semantic"], logits, tolerance=1e-4)
+@pytest.fixture(scope="module", params=NAMES)
+def result(request, reference):
+    """Returns a Result; as it belongs to the module, tests run network by network."""
+    with pytest.MonkeyPatch.context() as patch:
+        return Result(goldens.load(reference, request.param), patch)
 
 
-@every_case
-def test_labels_are_those_of_the_original(name, results):
-    golden, ours = results(name)
-    logits = resize_bilinear(ours["semantic"], golden.image.shape[1:3])
-    labels = np.argmax(logits, axis=-1)[0]
-    assert np.mean(labels == golden.arrays["labels"]) >= 0.999
+def test_network_is_that_of_the_original(result):
+    case = result.golden.case
+    arrays = result.golden.arrays
+    expected = [case["params_trainable"], case["params_all"]]
+    assert result.size == (*expected, case["multiply_adds_513x513"])
+    logits = result.get("semantic")
+    contracts.assert_close(logits, arrays["logits"][None], tolerance=1e-4)
+    upsampled = resize_bilinear(logits, result.golden.image.shape[1:3])
+    labels = np.argmax(upsampled, axis=-1)[0]
+    assert np.mean(labels == arrays["labels"]) >= 0.999
+    for key, row in case["arrays"].items():
+        recorded = arrays[key][None].astype("float32")
+        found = result.find(key)[..., :: row["channel_stride"]]
+        # Recorded in float16.
+        contracts.assert_close(found, recorded, tolerance=1e-3)
 
 
-@every_case
-def test_encoder_is_that_of_the_original(name, results):
-    golden, ours = results(name)
-    stride = golden.case["arrays"]["encoder"]["channel_stride"]
-    encoder = golden.arrays["encoder"][None].astype("float32")
-    # Recorded in float16.
-    contracts.assert_close(ours["encoder"][..., ::stride], encoder, tolerance=1e-3)
+def test_all_endpoints_have_the_statistics_of_the_original(result):
+    compared = set()
+    for key, (shape, *numbers) in result.golden.case["endpoint_stats"].items():
+        # The first half of a separable convolution is no endpoint of Xception here.
+        if re.search(r"separable_conv\d_depthwise$", key):
+            continue
+        x = result.find_endpoint(key)
+        assert x is not None, key
+        assert list(x.shape) == shape
+        found = [x.mean(), x.std(), np.abs(x).max()]
+        # Recorded with seven digits; a mean may cancel out.
+        tolerance = 1e-4 * numbers[-1]
+        np.testing.assert_allclose(found, numbers, atol=tolerance, err_msg=key)
+        compared.add(key.removesuffix("/output").removeprefix(result.golden.scope))
+    ours = {key for key in result.outputs if key.startswith("endpoint ")}
+    assert len(compared) == len(ours) > 10

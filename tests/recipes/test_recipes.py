@@ -4,7 +4,7 @@ import json
 import pytest
 
 from deeplab_tf import recipes
-from deeplab_tf.backbones import BACKBONES
+from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config import serialization
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig

@@ -39,6 +39,7 @@ CONFIG = train_config.TrainConfig(
 )
 STEPS = 3
 NAME = "train_steps_mobilenet_v2_dm05"
+SCOPE = "MobilenetV2"
 
 
 def build_network():
@@ -64,7 +65,7 @@ def draw_weights(reference):
 def by_name(factor):
     """Returns factor(path) of all variables of the network, by the original's names."""
     paths = [weight.path for weight in build_network().weights]
-    return {slim_names.slim_name(path): factor(path) for path in paths}
+    return {slim_names.slim_name(path, scope=SCOPE): factor(path) for path in paths}
 
 
 def run_first_step(model, batch):
@@ -78,7 +79,7 @@ def run_first_step(model, batch):
         loss = CONFIG.loss(batch, outputs)
         loss += optimizers.l2_loss(variables, weight_decay=CONFIG.weight_decay)
     gradients = tape.gradient(loss, [variable.value for variable in variables])
-    names = [slim_names.slim_name(variable.path) for variable in variables]
+    names = [slim_names.slim_name(variable.path, scope=SCOPE) for variable in variables]
     return outputs["semantic"], dict(zip(names, gradients, strict=True))
 
 
@@ -93,18 +94,18 @@ def run_steps(reference, target):
         "labels": tf.cast(recorded["labels"][..., 0], tf.int32),
     }
     model = build_network()
-    importer.import_weights(model, initial, slim_names.SLIM_RULES)
+    importer.import_weights(model, initial, slim_names.slim_rules(SCOPE))
     logits, gradients = run_first_step(model, batch)
     results = {f"gradient_first_step/{n}": value for n, value in gradients.items()}
     results["logits_first_step"] = logits
 
-    importer.import_weights(model, initial, slim_names.SLIM_RULES)
+    importer.import_weights(model, initial, slim_names.slim_rules(SCOPE))
     trainer = loop.TrainLoop(model, config=CONFIG, loss=CONFIG.loss)
     logs = []
     for step in range(1, STEPS + 1):
         logs.append(trainer.run([batch], steps=step))
         for weight in model.weights:
-            name = slim_names.slim_name(weight.path)
+            name = slim_names.slim_name(weight.path, scope=SCOPE)
             results[f"after_{step}/{name}"] = weight.numpy()
     for key in ("loss", "l2_loss", "learning_rate"):
         results[key] = np.array([log[key] for log in logs])
