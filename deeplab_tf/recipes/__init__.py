@@ -2,11 +2,17 @@
 """Published results as configurations: one file a data set."""
 
 from deeplab_tf.config.recipe import Recipe
-from deeplab_tf.recipes import camvid, shapes, voc2012
+from deeplab_tf.recipes import ade20k, camvid, cityscapes, shapes, voc2012
 
 _RECIPES = {
     recipe.name: recipe
-    for recipe in (*camvid.RECIPES, *shapes.RECIPES, *voc2012.RECIPES)
+    for recipe in (
+        *ade20k.RECIPES,
+        *camvid.RECIPES,
+        *cityscapes.RECIPES,
+        *shapes.RECIPES,
+        *voc2012.RECIPES,
+    )
 }
 
 

@@ -6,15 +6,18 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from deeplab_tf.backbones import build_backbone
 from deeplab_tf.cli import model_options
 from deeplab_tf.data import label_files, record_files, schema
+from deeplab_tf.data.catalog import get_dataset_info
 from deeplab_tf.models import build_model
-from tests.cli.command import parsed_flags
+from tests.cli.command import parsed_flags, run_command
 from tests.cli.tf1_checkpoint import write_tf1_checkpoint
 
 # local_test_mobilenetv2.sh; <...> stands for a path.
@@ -94,12 +97,12 @@ def test_every_documented_command_parses(reference):
             pass
 
 
-def voc_example(name, number, size):
+def voc_example(name, number, size, ignore_label=255):
     height, width = size
     image = np.random.default_rng(number).integers(0, 256, (height, width, 3))
     labels = np.full(size, number % 21, np.uint8)
     labels[: height // 2, : width // 2] = 15
-    labels[height // 3] = 255
+    labels[height // 3] = ignore_label
     return schema.encode_example(
         name,
         image=tf.io.encode_jpeg(image.astype(np.uint8)).numpy(),
@@ -162,6 +165,97 @@ def test_the_local_test_of_mobilenet_v2_runs(folders, root):
     assert np.array(Image.open(shown)).shape == (100, 66, 3)
     assert "labels equal to the model's on" in run("export_model")
     assert (places["export"] / "frozen_inference_graph.pb").is_file()
+
+
+# Put behind each documented line, so that it takes seconds: of a flag that is given
+# twice the last counts. Steps, sizes and nothing else.
+SMALL = {
+    "train": (
+        "--training_number_of_steps=1",
+        "--train_batch_size=1",
+        "--train_crop_size=65,65",
+    ),
+    "eval": ("--eval_crop_size=65,65",),
+    "vis": ("--vis_crop_size=65,65",),
+    "export_model": (),
+}
+# Page of the original -> data set of its lines, and whether the checkpoint to start
+# from is a bare backbone, as its pages recommend for other classes than VOC's.
+PAGES = {
+    "pascal.md": ("pascal_voc_seg", False),
+    "cityscapes.md": ("cityscapes", True),
+    "ade20k.md": ("ade20k", True),
+    "local_test.sh": ("pascal_voc_seg", False),
+}
+
+
+@pytest.fixture(scope="module")
+def xception_checkpoints(tmp_path_factory):
+    """Returns prefixes of a whole DeepLabv3+ and of its backbone."""
+    folder = tmp_path_factory.mktemp("xception")
+    options = {"model_variant": "xception_65", "atrous_rates": (6, 12, 18)}
+    config = model_options.build_config(options | {"decoder_output_stride": (4,)})
+    model = build_model(config)
+    backbone = build_backbone(config.backbone, config.backbone_style)
+    backbone = keras.Model(backbone.input, backbone.features)
+    return {
+        name: write_tf1_checkpoint(network, folder / name, scope="xception_65")
+        for name, network in {"whole": model, "backbone": backbone}.items()
+    }
+
+
+def small_records(folder, dataset):
+    """Writes one image of a data set for each split."""
+    folder.mkdir()
+    for split in ("train", "trainval", "val"):
+        path = folder / record_files.shard_name(split, shard=0, num_shards=1)
+        name = "aachen_000000_000019_leftImg8bit" if dataset == "cityscapes" else "a"
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            ignore_label = get_dataset_info(dataset).ignore_label
+            writer.write(voc_example(name, 1, (60, 90), ignore_label))
+    return folder
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_documented_lines_run_as_they_stand(
+    page, reference, xception_checkpoints, tmp_path
+):
+    dataset, bare = PAGES[page]
+    logdir = tmp_path / "train"
+    paths = {
+        "dataset_dir": small_records(tmp_path / "records", dataset),
+        "tf_initial_checkpoint": xception_checkpoints["backbone" if bare else "whole"],
+        "train_logdir": logdir,
+        "checkpoint_dir": logdir,
+        "checkpoint_path": logdir / "model.ckpt-1",
+        "eval_logdir": tmp_path / "eval",
+        "vis_logdir": tmp_path / "vis",
+        "export_path": tmp_path / "export" / "frozen_inference_graph.pb",
+    }
+    commands = []
+    for document, command, arguments in documented_lines(reference):
+        if document != page:
+            continue
+        given = [
+            re.sub(
+                r"^--(\w+)=.*<.*$", lambda found: f"--{found[1]}={paths[found[1]]}", a
+            )
+            for a in arguments
+        ]
+        result = run_command(command, *given, *SMALL[command])
+        assert result.code == 0, result.err
+        commands.append(command)
+    assert commands[0] == "train"
+    assert (logdir / "model.ckpt-1.index").is_file()
+    if "eval" in commands:
+        assert (tmp_path / "eval" / "eval.json").is_file()
+    if "vis" in commands:
+        shown = tmp_path / "vis" / "segmentation_results" / "000000_prediction.png"
+        assert np.array(Image.open(shown)).shape == (60, 90, 3)
+    if "export_model" in commands:
+        assert paths["export_path"].is_file()
 
 
 def test_the_scripts_end_with_a_message_and_no_traceback(root):

@@ -1,17 +1,22 @@
 # Licensed under the Apache License, Version 2.0.
 import json
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from deeplab_tf import recipes
-from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config import serialization
+from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
+from deeplab_tf.config.recipe import rescale_rates
 from deeplab_tf.data.catalog import DATASETS, get_dataset_info
 from deeplab_tf.layers.resize import scale_dimension
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
-from deeplab_tf.models import build_model
+from deeplab_tf.training.strategy import build_strategy
+from deeplab_tf.training.train import build_loop
 
 RECIPES = {recipe.name: recipe for recipe in recipes.list_recipes()}
 MODEL_NAMES = {DeepLabV3Config: "deeplab_v3", DeepLabV3PlusConfig: "deeplab_v3plus"}
@@ -43,7 +48,9 @@ def test_name_is_model_backbone_and_data_set(recipe):
     backbone = recipe.model.backbone.variant
     assert backbone in BACKBONES
     parts = (MODEL_NAMES[type(recipe.model)], backbone, recipe.data.dataset)
-    assert recipe.name == "_".join(parts)
+    # The second stage is called by what it is trained on.
+    assert recipe.name.removesuffix("_trainval") == "_".join(parts)
+    assert recipe.name.endswith("_trainval") == (recipe.data.train_split == "trainval")
 
 
 def test_source_and_expected_result_are_told(recipe):
@@ -69,15 +76,36 @@ def test_classes_and_ignore_label_are_the_data_sets(recipe):
 def test_splits_are_the_data_sets(recipe):
     splits = get_dataset_info(recipe.data.dataset).splits
     assert recipe.data.train_split in splits
-    assert recipe.data.eval_split in splits
+    # Nothing is left to validate on where all of it is trained on.
+    if recipe.data.train_split == "trainval":
+        assert recipe.data.eval_split == ""
+    else:
+        assert recipe.data.eval_split in splits
 
 
 def test_evaluation_crop_holds_whole_images(recipe):
     size = get_dataset_info(recipe.data.dataset).image_size
-    if size is None:
-        assert recipe.evaluation.crop_size == (513, 513)
+    crop_size = recipe.evaluation.crop_size
+    if size is not None:
+        # The published networks take a multiple of the stride and one.
+        assert crop_size in (size, (size[0] + 1, size[1] + 1))
+    elif recipe.data.max_resize_value is not None:
+        assert crop_size == (recipe.data.max_resize_value,) * 2
     else:
-        assert recipe.evaluation.crop_size == size
+        assert crop_size == (513, 513)
+
+
+def test_second_stage_is_the_first_at_stride_8_with_frozen_norm(recipe):
+    if recipe.data.train_split != "trainval":
+        return
+    first = RECIPES[recipe.name.removesuffix("_trainval")]
+    assert first.model.backbone.output_stride == 16
+    assert recipe.model == rescale_rates(first.model, 8)
+    assert recipe.train.schedule.learning_rate == 0.001
+    assert (first.train.fine_tune_batch_norm, recipe.train.fine_tune_batch_norm) == (
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize("name", SHORT_RUNS)
@@ -93,15 +121,42 @@ def test_training_crop_suits_the_output_stride(recipe):
         assert side % recipe.model.backbone.output_stride == 1
 
 
+@pytest.fixture
+def eager():
+    """Runs functions without tracing them, which takes longer than one step here."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.mark.slow
-def test_model_is_built_and_gives_logits_of_every_class(recipe):
-    model = build_model(recipe.model)
+def test_network_takes_a_step(recipe, eager):
+    info = get_dataset_info(recipe.data.dataset)
+    loop = build_loop(
+        recipe, ignore_label=info.ignore_label, strategy=build_strategy("one")
+    )
+    model = loop.model
     height, width = recipe.evaluation.crop_size
-    shape = model.compute_output_shape((2, height, width, 3))["semantic"]
+    logits = model.compute_output_spec(keras.KerasTensor((2, height, width, 3)))
     stride = recipe.model.logits_stride
-    assert shape == (
+    assert logits["semantic"].shape == (
         2,
         scale_dimension(height, 1 / stride),
         scale_dimension(width, 1 / stride),
         recipe.model.num_classes,
     )
+    before = {w.path: np.asarray(w) for w in model.weights}
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, info.num_classes, (2, 33, 33)).astype("int32")
+    batch = {
+        "image": rng.integers(0, 256, (2, 33, 33, 3)).astype("float32"),
+        "labels": labels,
+    }
+    logs = loop.run([batch], steps=1)
+    assert np.isfinite(logs["loss"])
+    assert logs["loss"] > logs["l2_loss"] > 0
+    changed = {w.path for w in model.weights if not np.array_equal(w, before[w.path])}
+    assert "logits/kernel" in changed
+    statistics = {path for path in before if "/moving_" in path}
+    expected = statistics if recipe.train.fine_tune_batch_norm else set()
+    assert changed & statistics == expected
