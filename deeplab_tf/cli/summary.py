@@ -7,7 +7,7 @@ import math
 import keras
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, model_options, recipe_flags, reporting
+from deeplab_tf.cli import flags, model_options, reporting
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.layers import multiply_adds
 from deeplab_tf.models import build_model
@@ -119,30 +119,53 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def run() -> None:
-    """Prints the table for the network of the flags."""
+    """Prints the table for the networks of the flags."""
     flags.check_unused()
+    sizes = [parse_size(text) for text in flags.FLAGS.input_size]
+    summaries = [
+        summarize(config, input_size=size)
+        for config in configurations()
+        for size in sizes
+    ]
+    print(format_table(summaries))
+
+
+def configurations() -> list[ModelConfig]:
+    """Returns the network of each recipe, or the one of the flags.
+
+    Raises:
+        ValueError: there is no such recipe, or the flags contradict each other.
+    """
     given = flags.given_model_options()
     if flags.is_given("num_classes"):
         given["num_classes"] = flags.FLAGS.num_classes
-    if flags.FLAGS.recipe:
-        recipe = get_recipe(flags.FLAGS.recipe).override(*flags.FLAGS.set)
-        config = model_options.change_config(recipe.model, given)
-    elif flags.FLAGS.set:
-        raise ValueError("--set changes a recipe: give --recipe too.")
-    else:
-        config = model_options.build_config(given)
-    sizes = [parse_size(text) for text in flags.FLAGS.input_size]
-    print(format_table([summarize(config, input_size=size) for size in sizes]))
+    if not flags.FLAGS.recipe:
+        if flags.FLAGS.set:
+            raise ValueError("--set changes a recipe: give --recipe too.")
+        return [model_options.build_config(given)]
+    recipes = [get_recipe(name) for name in flags.FLAGS.recipe]
+    return [
+        model_options.change_config(recipe.override(*flags.FLAGS.set).model, given)
+        for recipe in recipes
+    ]
 
 
-def main() -> None:
-    """Parses the flags and prints the table."""
+def define_flags() -> None:
+    """Defines the flags of this command."""
     flags.define("model")
-    recipe_flags.define()
+    absl_flags.DEFINE_multi_string("recipe", [], "Name of a recipe, repeated.")
+    absl_flags.DEFINE_multi_string(
+        "set", [], "Field of the recipes to change, a.b=value; repeated."
+    )
     absl_flags.DEFINE_integer("num_classes", 21, "Number of classes.")
     absl_flags.DEFINE_multi_string(
         "input_size", ["513,513"], "Height and width of the input, repeated."
     )
+
+
+def main() -> None:
+    """The console script."""
+    define_flags()
     reporting.run_main(run)
 
 

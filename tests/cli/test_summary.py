@@ -100,13 +100,16 @@ def test_command_prints_the_network_of_the_flags():
 def test_command_prints_the_network_of_a_recipe():
     done = run(
         "--recipe=deeplab_v3plus_mobilenet_v2_voc2012",
+        "--recipe=deeplab_v3_mobilenet_v2_cityscapes",
         "--set=model.backbone.depth_multiplier=0.5",
         "--output_stride=8",
         "--input_size=65,65",
     )
     assert done.returncode == 0, done.stderr
-    line = done.stdout.splitlines()[1]
-    assert line.startswith("deeplab_v3plus mobilenet_v2 x0.5 os8  65x65  ")
+    _, first, second = done.stdout.splitlines()
+    assert first.startswith("deeplab_v3plus mobilenet_v2 x0.5 os8  65x65  ")
+    assert second.startswith("deeplab_v3 mobilenet_v2 x0.5 os8      65x65  ")
+    assert "9x9x19" in second
 
 
 @pytest.mark.slow
