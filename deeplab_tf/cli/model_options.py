@@ -16,7 +16,7 @@ from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
-from deeplab_tf.config.recipe import ModelConfig, rescale_rates
+from deeplab_tf.config.recipe import ModelConfig, change_output_stride
 from deeplab_tf.config.xception import (
     BOUNDED_XCEPTION_STYLE,
     XCEPTION_STYLE,
@@ -136,7 +136,7 @@ def change_config(
     stride = given.get("output_stride")
     old = config.backbone.output_stride
     if stride and stride != old and given.get("atrous_rates") is None:
-        config = rescale_rates(config, stride)
+        config = change_output_stride(config, stride)
         options = options_of(config)
     return _config_from_options(options | dict(given), parts)
 

@@ -64,8 +64,9 @@ class Recipe:
             before = recipe.model
             recipe = _replace_path(recipe, path.strip().split("."), text.strip(), path)
             if path.strip() == "model.backbone.output_stride" and not rates_given:
-                rates = rescale_rates(before, recipe.model.backbone.output_stride)
-                recipe = dataclasses.replace(recipe, model=rates)
+                stride = recipe.model.backbone.output_stride
+                changed = change_output_stride(before, stride)
+                recipe = dataclasses.replace(recipe, model=changed)
         return recipe
 
 
@@ -80,15 +81,21 @@ def rescale_rates(model: ModelConfig, output_stride: int) -> ModelConfig:
     aspp = model.aspp
     if aspp is not None:
         rates = tuple(max(1, rate * old // output_stride) for rate in aspp.atrous_rates)
-        if rates != aspp.atrous_rates:
-            log.info(
-                "Output stride %d instead of %d: atrous rates become %s.",
-                output_stride,
-                old,
-                rates,
-            )
         aspp = dataclasses.replace(aspp, atrous_rates=rates)
     return dataclasses.replace(model, backbone=backbone, aspp=aspp)
+
+
+def change_output_stride(model: ModelConfig, output_stride: int) -> ModelConfig:
+    """Does what `rescale_rates` does, and logs what became of the rates."""
+    changed = rescale_rates(model, output_stride)
+    if changed.aspp is not None and changed.aspp != model.aspp:
+        log.info(
+            "Output stride %d instead of %d: atrous rates become %s.",
+            output_stride,
+            model.backbone.output_stride,
+            changed.aspp.atrous_rates,
+        )
+    return changed
 
 
 def _replace_path(config: Any, path: list[str], text: str, whole: str) -> Any:
