@@ -36,13 +36,7 @@ def define_flags() -> None:
         f"{ROOT}/ImageSets/Segmentation",
         "Lists of ids: train.txt becomes the split train.",
     )
-    flags.DEFINE_enum(
-        "image_format",
-        "png",
-        ["jpg", "jpeg", "png"],
-        "Ending of image names; the others are tried where it is not found.",
-    )
-    flags.DEFINE_enum("label_format", "png", ["png"], "Ending of label names.")
+    build_records.define_format_flags(image_format="png")
     build_records.define_flags(output_dir="./tfrecord")
     build_records.define_label_flags()
 

@@ -5,13 +5,14 @@ Under --vis_logdir, for each image by its number:
   segmentation_results/<number>_image.png, _prediction.png, as the original;
   _overlay.png, the prediction over the image; _panel.png, all side by side with a
   legend; _error.png, where it is wrong, if the split has labels;
-  raw_segmentation_results/<image name>.png, class ids, if --also_save_raw_predictions.
+  raw_segmentation_results/<image name>.png, class ids, if --also_save_raw_predictions;
+  of Cityscapes those of its evaluation server, as the original.
 """
 
 import itertools
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -77,7 +78,12 @@ def visualize_split(prediction: Prediction, folder: pathlib.Path) -> None:
             except ValueError as error:
                 raise ValueError(f"image {name}: {error}") from error
             if flags.value("also_save_raw_predictions"):
-                write_raw(labels, name, folder / RAW_FOLDER)
+                write_raw(
+                    labels,
+                    name,
+                    folder / RAW_FOLDER,
+                    evaluation_ids=prediction.info.evaluation_ids,
+                )
             progress(number + 1)
     finally:
         progress.close()
@@ -96,7 +102,7 @@ def predicted_examples(
     """
     from deeplab_tf.config.data import DataConfig
     from deeplab_tf.data.pipeline import eval_dataset
-    from deeplab_tf.export.signatures import build_predictor
+    from deeplab_tf.inference.build_predictor import build_predictor
 
     network, evaluation = prediction.network, prediction.evaluation
     # The predictor resizes and brings labels back, so pictures have the image's size.
@@ -192,19 +198,28 @@ def write_pictures(
     overlay.save_picture(panel, f"{prefix}_panel.png")
 
 
-def write_raw(labels: np.ndarray, image_name: str, folder: pathlib.Path) -> None:
+def write_raw(
+    labels: np.ndarray,
+    image_name: str,
+    folder: pathlib.Path,
+    *,
+    evaluation_ids: Sequence[int] = (),
+) -> None:
     """Writes class ids as a PNG that is called as the image.
 
     Args:
         labels: [H, W] class ids.
         image_name: of the record; folders and suffix are left away.
         folder: where to.
+        evaluation_ids: what to write for each class; (): its own id.
     """
     from deeplab_tf.visualization import overlay
 
     stem, suffix = os.path.splitext(os.path.basename(image_name))
     if suffix.lower() not in _IMAGE_SUFFIXES:
         stem += suffix
+    if evaluation_ids:
+        labels = np.asarray(evaluation_ids)[labels]
     overlay.save_labels(labels, folder / f"{stem}.png")
 
 

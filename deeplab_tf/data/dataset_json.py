@@ -58,6 +58,7 @@ def write_dataset_json(
         "has_background": info.has_background,
         "image_size": list(info.image_size) if info.image_size else None,
         "source": info.source,
+        "evaluation_ids": list(info.evaluation_ids),
         "splits": {
             split: {
                 "num_examples": counts.num_images,
@@ -126,5 +127,7 @@ def _parse(data: dict[str, Any]) -> tuple[DatasetInfo, dict[str, LabelFrequencie
         has_background=data["has_background"],
         image_size=(size[0], size[1]) if size else None,
         source=data["source"],
+        # Files of the first version lack it.
+        evaluation_ids=tuple(data.get("evaluation_ids", ())),
     )
     return info, frequencies

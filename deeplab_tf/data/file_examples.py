@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""An image file and a label file become one example of a record."""
+"""An image file, and a label file if there is one, become an example of a record."""
 
 import dataclasses
 import pathlib
@@ -10,6 +10,7 @@ import numpy as np
 from deeplab_tf.data import image_files, label_audit, label_files, schema
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.image_files import IMAGE_SUFFIXES
+from deeplab_tf.data.label_files import STORED_IDS, LabelReader
 from deeplab_tf.data.record_writer import EncodedExample, RecordItem
 
 _MAX_LISTED_IDS = 5
@@ -22,16 +23,18 @@ class FilePair:
     Attributes:
         name: id of the example.
         image: path of the image.
-        labels: path of the labels.
-        named_by: the list that names the example, for messages.
+        labels: path of the labels; None: there is no ground truth.
+        named_by: the list or folder that names the example, for messages.
         notes: what a person should know already.
+        read: makes ids of the label file.
     """
 
     name: str
     image: pathlib.Path
-    labels: pathlib.Path
+    labels: pathlib.Path | None
     named_by: pathlib.Path
     notes: tuple[str, ...] = ()
+    read: LabelReader = STORED_IDS
 
 
 def find_image(
@@ -73,15 +76,16 @@ def _item(
 ) -> RecordItem:
     """Returns the item of one pair; its fingerprint follows from size and time."""
     stamps = [pair.name, *_stamp(pair.image), *_stamp(pair.labels), *settings]
+    stamps.append(repr(pair.read))
     return RecordItem(
         fingerprint=repr(stamps),
         encode=lambda: encode_pair(pair, info=info, ignore_unknown=ignore_unknown),
     )
 
 
-def _stamp(path: pathlib.Path) -> tuple[str, int, int]:
+def _stamp(path: pathlib.Path | None) -> tuple[str, int, int]:
     """Returns path, size and time of change of a file, or that it is absent."""
-    if not path.is_file():
+    if path is None or not path.is_file():
         return (str(path), -1, -1)
     status = path.stat()
     return (str(path.resolve()), status.st_size, status.st_mtime_ns)
@@ -96,43 +100,71 @@ def encode_pair(
         ValueError: a file is absent or damaged, sizes differ, or an id is unknown.
     """
     _check_exist(pair)
-    labels = label_files.read_labels(pair.labels)
-    image = image_files.read_image(pair.image, label_size=labels.shape[:2])
-    if labels.shape != (image.height, image.width):
-        raise ValueError(
-            f"{pair.labels} is {labels.shape[1]} x {labels.shape[0]} pixels, its image "
-            f"{pair.image} is {image.width} x {image.height}: they must be equal; "
-            "take the labels that belong to this image."
-        )
-    notes = [*pair.notes, *image.notes]
-    if unknown := label_audit.unknown_labels(labels, info=info):
-        listing = _describe_ids(unknown)
-        if not ignore_unknown:
-            raise ValueError(
-                f"{pair.labels} holds {listing}, neither a class (0 to "
-                f"{info.num_classes - 1}) nor the ignore label ({info.ignore_label}): "
-                "correct the labels, or store these pixels as ignored with "
-                "--unknown_label=ignore."
-            )
-        notes.append(f"{pair.labels} holds {listing}: stored as ignored.")
-        labels = np.where(np.isin(labels, list(unknown)), info.ignore_label, labels)
-    frequencies = label_audit.count_labels(labels, info=info)
-    if not any(frequencies.pixels):
-        notes.append(f"{pair.labels}: every pixel is ignored.")
+    frequencies = label_audit.no_frequencies(info)
+    if pair.labels is None:
+        image = image_files.read_image(pair.image)
+        notes, encoded = [*pair.notes, *image.notes], None
+        frequencies = dataclasses.replace(frequencies, num_images=1)
+    else:
+        labels, read_notes = pair.read(pair.labels)
+        image = image_files.read_image(pair.image, label_size=labels.shape[:2])
+        _check_size(labels, pair, image)
+        notes = [*pair.notes, *image.notes, *read_notes]
+        labels = _without_unknown(labels, pair, info, ignore_unknown, notes)
+        encoded = label_files.encode_labels(labels)
+        frequencies = label_audit.count_labels(labels, info=info)
+        if not any(frequencies.pixels):
+            notes.append(f"{pair.labels}: every pixel is ignored.")
     record = schema.encode_example(
         pair.name,
         image=image.encoded,
         image_format=image.image_format,
         height=image.height,
         width=image.width,
-        labels=label_files.encode_labels(labels),
+        labels=encoded,
     )
     return EncodedExample(record=record, frequencies=frequencies, notes=tuple(notes))
 
 
+def _check_size(
+    labels: np.ndarray, pair: FilePair, image: image_files.EncodedImage
+) -> None:
+    """Raises ValueError where labels and image differ in size."""
+    if labels.shape != (image.height, image.width):
+        raise ValueError(
+            f"{pair.labels} is {labels.shape[1]} x {labels.shape[0]} pixels, its image "
+            f"{pair.image} is {image.width} x {image.height}: they must be equal; "
+            "take the labels that belong to this image."
+        )
+
+
+def _without_unknown(
+    labels: np.ndarray,
+    pair: FilePair,
+    info: DatasetInfo,
+    ignore_unknown: bool,
+    notes: list[str],
+) -> np.ndarray:
+    """Returns labels with unknown ids ignored, and notes it; or raises ValueError."""
+    unknown = label_audit.unknown_labels(labels, info=info)
+    if not unknown:
+        return labels
+    listing = _describe_ids(unknown)
+    if not ignore_unknown:
+        raise ValueError(
+            f"{pair.labels} holds {listing}, neither a class (0 to "
+            f"{info.num_classes - 1}) nor the ignore label ({info.ignore_label}): "
+            "correct the labels, or store these pixels as ignored with "
+            "--unknown_label=ignore."
+        )
+    notes.append(f"{pair.labels} holds {listing}: stored as ignored.")
+    return np.where(np.isin(labels, list(unknown)), info.ignore_label, labels)
+
+
 def _check_exist(pair: FilePair) -> None:
     """Raises ValueError where a file of a pair is absent."""
-    absent = [path for path in (pair.image, pair.labels) if not path.is_file()]
+    paths = [pair.image] + ([] if pair.labels is None else [pair.labels])
+    absent = [path for path in paths if not path.is_file()]
     if not absent:
         return
     files = " and ".join(str(path) for path in absent)

@@ -4,6 +4,8 @@
 import dataclasses
 import io
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +13,27 @@ from PIL import Image
 
 # Endings under which an image is looked for, in this order.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+# As many as Pillow opens. A few bytes may stand for more than any memory holds.
+MAX_PIXELS = 178_956_970
+
+# What Pillow raises on damaged files, as fuzzing shows: its readers of formats check
+# little before they compute with what a file claims.
+DAMAGE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    Image.DecompressionBombError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
 
 _ORIENTATION_TAG = 0x0112
 # How the stored pixels must be turned, by the value of the EXIF tag.
@@ -24,6 +47,10 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPS_SIDES = (5, 6, 7, 8)
+
+
+class _UnknownRangeError(ValueError):
+    """Nobody knows which value of an image is white."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,8 +99,9 @@ def read_image(
         raise ValueError(
             f"{path} is no image file that can be read: replace it by a JPEG or PNG."
         ) from error
-    except (OSError, SyntaxError, Image.DecompressionBombError, tf.errors.OpError) as e:
-        reason = str(e) if isinstance(e, Image.DecompressionBombError) else ""
+    except (*DAMAGE_ERRORS, tf.errors.OpError) as e:
+        told = (Image.DecompressionBombError, _UnknownRangeError)
+        reason = str(e) if isinstance(e, told) else ""
         raise ValueError(
             f"{path} cannot be decoded, it is truncated or damaged: replace the file."
             f" {reason}".rstrip()
@@ -154,6 +182,12 @@ def _rgb(opened: Image.Image, *, image_format: str, data: bytes) -> Image.Image:
         # TensorFlow keeps the high byte of 16-bit grey, where Pillow would clip.
         pixels = tf.io.decode_png(data, channels=3).numpy()
         return Image.fromarray(np.ascontiguousarray(pixels))
+    if opened.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(opened) >> 8).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if opened.mode in ("I", "F"):
+        raise _UnknownRangeError("Its pixels have 32 bits: save it with 8 bits.")
     return opened.convert("RGB")
 
 

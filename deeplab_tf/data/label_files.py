@@ -1,16 +1,56 @@
 # Licensed under the Apache License, Version 2.0.
 """Reads label files: PNG with one class id per pixel."""
 
+import dataclasses
 import io
 import pathlib
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-from deeplab_tf.data.image_files import png_bit_depth
+from deeplab_tf.data.mask_files import read_mask
 
-# Grey or palette images: one number per pixel.
-_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
+
+class LabelReader(Protocol):
+    """Turns a label file into class ids.
+
+    A frozen dataclass, for its text tells whether records of an earlier build are
+    still up to date.
+    """
+
+    def __call__(self, path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Returns ids [H, W] and what a person should know about the file.
+
+        Raises:
+            ValueError: the file is damaged or holds no ids; the message names it.
+        """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StoredIds:
+    """The ids are the numbers in a PNG.
+
+    Attributes:
+        mapping: id by number, 256 of them; (): the number is the id.
+    """
+
+    mapping: tuple[int, ...] = ()
+
+    def __call__(self, path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Returns the ids of a file and no notes."""
+        labels = read_labels(path)
+        if not self.mapping:
+            return labels, ()
+        if labels.max(initial=0) >= len(self.mapping):
+            raise ValueError(
+                f"{path} holds values up to {labels.max()}, expected 0..255: take the "
+                "file of label ids, with 8 bits."
+            )
+        return np.asarray(self.mapping, np.uint8)[labels], ()
+
+
+STORED_IDS = StoredIds()
 
 
 def read_labels(path: pathlib.Path) -> np.ndarray:
@@ -26,50 +66,23 @@ def read_labels(path: pathlib.Path) -> np.ndarray:
     Raises:
         ValueError: the file holds no ids, or is damaged; the message names it.
     """
-    data = path.read_bytes()
-    if not data:
-        raise ValueError(f"{path} is empty (0 bytes): replace the file.")
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            if opened.format != "PNG":
-                raise ValueError(
-                    f"{path} holds {opened.format}, not PNG: labels need a lossless "
-                    "file; make them again from the source, for lossy ids are wrong."
-                )
-            if opened.mode not in _MODES:
-                raise ValueError(
-                    f"{path} holds {opened.mode} colours, not class ids: convert it to "
-                    "a PNG with one channel of ids or with a palette."
-                )
-            labels = np.asarray(opened)
-            grey = opened.mode != "P"
-    except Image.UnidentifiedImageError as error:
+    mask = read_mask(path)
+    if mask.image_format != "PNG":
         raise ValueError(
-            f"{path} is no image file: replace it by a PNG of class ids."
-        ) from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            f"{path} holds {mask.image_format}, not PNG: labels need a lossless "
+            "file; make them again from the source, for lossy ids are wrong."
+        )
+    if mask.has_colors:
         raise ValueError(
-            f"{path} cannot be decoded, it is truncated or damaged: replace the file."
-        ) from error
-    return _unscaled(labels, path=path, bit_depth=png_bit_depth(data), grey=grey)
-
-
-def _unscaled(
-    labels: np.ndarray, *, path: pathlib.Path, bit_depth: int, grey: bool
-) -> np.ndarray:
-    """Returns the numbers as stored: decoders stretch few bits to the range of 8."""
-    if bit_depth == 16:
-        labels = labels.astype(np.uint16)
-        if labels.max(initial=0) > 255 and not np.any(labels % 257):
-            raise ValueError(
-                f"{path} is a 16-bit PNG with id x 257 in place of id (largest value "
-                f"{labels.max()}): save it with 8 bits."
-            )
-        return labels
-    labels = labels.astype(np.uint8)
-    if grey and bit_depth in (2, 4):
-        return labels // np.uint8(255 // (2**bit_depth - 1))
-    return labels
+            f"{path} holds {mask.mode} colours, not class ids: convert it to "
+            "a PNG with one channel of ids or with a palette."
+        )
+    if mask.is_scaled:
+        raise ValueError(
+            f"{path} is a 16-bit PNG with id x 257 in place of id (largest value "
+            f"{mask.pixels.max()}): save it with 8 bits."
+        )
+    return mask.pixels
 
 
 def encode_labels(labels: np.ndarray) -> bytes:

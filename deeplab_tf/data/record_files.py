@@ -61,6 +61,9 @@ def shard_name(split: str, *, shard: int, num_shards: int) -> str:
 def find_record_files(data_dir: str | os.PathLike, *, split: str) -> tuple[str, ...]:
     """Returns the paths of all shards of a split, in order.
 
+    Where Cityscapes' `train` is not there, `train_fine` is meant, and the other way
+    round: builders and documentation of research/deeplab do not agree.
+
     Raises:
         FileNotFoundError: the folder, the split or one of its shards is not there.
         ValueError: shards of two builds lie side by side.
@@ -78,6 +81,7 @@ def find_record_files(data_dir: str | os.PathLike, *, split: str) -> tuple[str, 
             counts = shards.setdefault(match["split"], {})
             numbers = counts.setdefault(int(match["count"]), {})
             numbers[int(match["number"])] = str(path)
+    split = next((name for name in _names(split) if name in shards), split)
     if split not in shards:
         known = ", ".join(shards) or "no records at all"
         raise FileNotFoundError(
@@ -98,6 +102,11 @@ def find_record_files(data_dir: str | os.PathLike, *, split: str) -> tuple[str, 
             "build or copy the records again."
         )
     return tuple(numbers[number] for number in range(count))
+
+
+def _names(split: str) -> tuple[str, ...]:
+    """Returns how a split may be called, its own name first."""
+    return (split, f"{split}_fine", split.removesuffix("_fine"))
 
 
 def index_records(files: Sequence[str]) -> RecordIndex:

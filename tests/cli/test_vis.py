@@ -1,11 +1,14 @@
 # Licensed under the Apache License, Version 2.0.
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from deeplab_tf.cli import vis
+from deeplab_tf.data.catalog.cityscapes import CITYSCAPES
 from deeplab_tf.data.catalog.shapes import SHAPES
 from deeplab_tf.visualization import palettes
 from tests.cli.command import parsed_flags, run_command
@@ -110,6 +113,36 @@ def test_raw_predictions_are_called_as_the_image(tmp_path):
         "plain.png",
     ]
     assert read(tmp_path / "plain.png").tolist() == [[0, 3]]
+
+
+def test_raw_predictions_of_cityscapes_are_ids_of_its_server(tmp_path):
+    labels = np.array([[0, 5, 6], [15, 16, 18]])
+    name = "frankfurt_000000_000294"
+    ids = CITYSCAPES.evaluation_ids
+    vis.write_raw(labels, name, tmp_path, evaluation_ids=ids)
+    assert read(tmp_path / f"{name}.png").tolist() == [[7, 17, 19], [28, 31, 33]]
+
+
+def test_vis_writes_the_ids_of_the_data_set(run_folder, records, tmp_path):
+    data = tmp_path / "records"
+    shutil.copytree(records, data)
+    path = data / "dataset.json"
+    facts = json.loads(path.read_text())
+    facts["evaluation_ids"] = [10, 20, 30, 40, 50, 60]
+    path.write_text(json.dumps(facts))
+    flags = ("--also_save_raw_predictions", "--max_images=1")
+    visualize(run_folder, records, tmp_path / "own", *flags)
+    visualize(run_folder, data, tmp_path / "server", *flags)
+    own, server = (
+        read(tmp_path / kind / "raw_segmentation_results" / "val_000000.png")
+        for kind in ("own", "server")
+    )
+    np.testing.assert_array_equal(server, 10 * (own + 1))
+    pictures = [
+        (tmp_path / kind / "segmentation_results" / "000000_prediction.png")
+        for kind in ("own", "server")
+    ]
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
 def test_a_color_map_with_too_few_colors_is_refused():

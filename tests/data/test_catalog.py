@@ -108,6 +108,16 @@ def test_palette_of_another_length_is_an_error():
         )
 
 
+def test_evaluation_ids_are_those_of_the_server_and_one_per_class(info):
+    ids = info.evaluation_ids
+    assert len(ids) in (0, info.num_classes)
+    assert len(set(ids)) == len(ids)
+    published = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
+    assert ids == (published if info.name == "cityscapes" else ())
+    with pytest.raises(ValueError, match="one evaluation id per class, got 1"):
+        dataclasses.replace(info, evaluation_ids=(7,))
+
+
 def test_ignore_label_that_no_record_can_hold_is_an_error():
     with pytest.raises(ValueError, match="ignore_label"):
         dataclasses.replace(get_dataset_info("camvid"), ignore_label=256)

@@ -30,7 +30,18 @@ def test_what_is_written_is_read(tmp_path, info):
     assert read_info.palette == info.palette
     assert read_info.ignore_label == info.ignore_label
     assert read_info.image_size == info.image_size
+    assert read_info.evaluation_ids == info.evaluation_ids
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+
+
+def test_file_of_before_evaluation_ids_is_read(tmp_path):
+    info = get_dataset_info("camvid")
+    dataset_json.write_dataset_json(tmp_path, info=info, frequencies={})
+    path = tmp_path / dataset_json.FILE_NAME
+    data = json.loads(path.read_text())
+    del data["evaluation_ids"]
+    path.write_text(json.dumps(data))
+    assert dataset_json.load_dataset_info(tmp_path).evaluation_ids == ()
 
 
 def test_file_says_more_than_the_catalogue(tmp_path):

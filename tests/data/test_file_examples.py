@@ -37,6 +37,33 @@ def test_files_become_an_example(pair):
     assert encoded.notes == ()
 
 
+def test_image_alone_becomes_an_example_without_labels(pair):
+    pair = dataclasses.replace(pair, labels=None)
+    encoded = file_examples.encode_pair(pair, info=CAMVID)
+    assert not schema.has_labels(encoded.record)
+    assert encoded.frequencies.num_images == 1
+    assert not any(encoded.frequencies.pixels)
+    pair.image.unlink()
+    with pytest.raises(ValueError, match=r"a\.png is missing"):
+        file_examples.encode_pair(pair, info=CAMVID)
+
+
+def test_reader_makes_the_ids(pair):
+    def read(path):
+        assert path == pair.labels
+        return np.full((2, 3), 7, np.uint8), ("read",)
+
+    changed = dataclasses.replace(pair, read=read, notes=("first",))
+    encoded = file_examples.encode_pair(changed, info=CAMVID)
+    assert encoded.frequencies.pixels[7] == 6
+    assert encoded.notes == ("first", "read")
+    fingerprints = {
+        file_examples.file_items([p], info=CAMVID)[0].fingerprint
+        for p in (pair, changed)
+    }
+    assert len(fingerprints) == 2
+
+
 def test_both_missing_files_are_named(pair):
     pair.image.unlink()
     pair.labels.unlink()

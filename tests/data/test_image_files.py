@@ -1,6 +1,9 @@
 # Licensed under the Apache License, Version 2.0.
 """Tests of deeplab_tf.data.image_files."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -138,3 +141,27 @@ def test_truncated_file_is_named(tmp_path, name, share):
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(ValueError, match=rf"{name}.*replace"):
         image_files.read_image(path)
+
+
+def test_damage_that_pillow_reports_in_its_own_way_names_the_file(tmp_path):
+    path = save(tmp_path / "a.png")
+    data = path.read_bytes()
+    # A chunk of colours that ends too early; Pillow raises ValueError.
+    chunk = b"cHRM" + bytes(8)
+    broken = struct.pack(">I", 8) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(data[:33] + broken + data[33:])
+    with pytest.raises(ValueError, match=r"a\.png cannot be decoded"):
+        image_files.read_image(path)
+
+
+def test_sixteen_bits_of_other_formats_keep_their_high_byte(tmp_path):
+    pixels = np.array([[0, 256, 40000, 65535]], np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    image = image_files.read_image(tmp_path / "a.tif")
+    assert decoded(image)[0, :, 0].tolist() == [0, 1, 156, 255]
+
+
+def test_pixels_of_an_unknown_range_are_an_error(tmp_path):
+    Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif cannot be decoded.*have 32 bits"):
+        image_files.read_image(tmp_path / "a.tif")

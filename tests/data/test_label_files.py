@@ -99,3 +99,17 @@ def test_damaged_file_is_named(tmp_path):
 def test_encoded_labels_decode_to_themselves():
     encoded = label_files.encode_labels(LABELS.astype(np.uint16))
     np.testing.assert_array_equal(schema.decode_labels(encoded), LABELS)
+
+
+def test_stored_ids_may_be_mapped(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(LABELS).save(path)
+    reader = label_files.StoredIds()
+    np.testing.assert_array_equal(reader(path)[0], LABELS)
+    mapping = tuple(255 - i for i in range(256))
+    labels, notes = label_files.StoredIds(mapping=mapping)(path)
+    np.testing.assert_array_equal(labels, 255 - LABELS)
+    assert notes == ()
+    Image.fromarray(LABELS.astype(np.uint16) + 300).save(path)
+    with pytest.raises(ValueError, match="values up to 555, expected 0"):
+        label_files.StoredIds(mapping=mapping)(path)

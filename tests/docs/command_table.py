@@ -36,6 +36,7 @@ MADE = {
     "make demo": "\ndemo: $(STAMP)\n",
     "make test": "\ntest: $(STAMP)\n",
     "make lint": "\nlint: $(STAMP)\n",
+    "make faults": "\nfaults: $(STAMP)\n",
     "python3 -m venv .venv": "$(PYTHON) -m venv --clear $(VENV)",
     ".venv/bin/python -m pip install --constraint constraints.txt "
     "--editable '.[dev]'": (

@@ -1,7 +1,9 @@
 # Licensed under the Apache License, Version 2.0.
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import deeplab_tf
 from deeplab_tf.cli import flag_table
@@ -68,6 +70,22 @@ def test_make_does_what_the_documentation_leaves_to_it(command):
 def test_commands_and_code_run(workspace, page):
     workspace.run_page(FIRST_PAGE)
     workspace.run_page(page)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter")
+def test_five_commands_lead_from_photos_to_an_exported_model(workspace):
+    page = "g3doc/your_own_data.md"
+    assert len(pages.read_blocks(page)[0].commands) == 5
+    workspace.run_page(page)
+    run = workspace.folder / "runs" / "photos"
+    assert "foreground" in (run / "eval" / "eval.csv").read_text("utf-8")
+    with Image.open(run / "predictions" / "photo_mask.png") as mask:
+        assert set(np.unique(np.asarray(mask))) <= {0, 1}
+        with Image.open(workspace.folder / "photo.jpg") as photo:
+            assert mask.size == photo.size
+    assert (run / "export" / "saved_model" / "saved_model.pb").is_file()
+    assert (run / "export" / "model.tflite").stat().st_size > 1e6
 
 
 @pytest.mark.parametrize("page", pages.PAGES)

@@ -41,6 +41,9 @@ class Workspace:
         _write_voc(folder / "VOCdevkit" / "VOC2012")
         _write_camvid(folder / "camvid")
         _write_fields(folder / "fields")
+        _write_photos(folder)
+        _write_cityscapes(folder / "cityscapes")
+        _write_ade20k(folder / "ADE20K" / "ADEChallengeData2016")
         _write_official_checkpoint(folder)
 
     def run_page(self, page):
@@ -210,17 +213,58 @@ def _write_camvid(root):
 
 
 def _write_fields(root):
+    """Writes masks in colours, with the table that the documentation shows."""
+    (table,) = (
+        block.text
+        for block in pages.read_blocks("g3doc/your_own_data.md")
+        if block.text.startswith("# name red green blue\n")
+    )
+    colors = [line.rsplit(" ", 3)[1:] for line in table.splitlines()[1:]]
     for split, names in {"train": ("north", "south"), "val": ("east",)}.items():
         for i, name in enumerate(names):
             _write_example(
                 i,
                 image_path=root / "images" / f"{name}.jpg",
                 labels_path=root / "labels" / f"{name}.png",
-                labels_of=lambda labels: np.where(
-                    labels == 255, labels, np.minimum(labels, 2)
-                ),
+                labels_of=lambda labels: np.array(colors, int)[labels % len(colors)],
             )
         (root / f"{split}.txt").write_text("\n".join(names) + "\n")
+    (root / "colors.txt").write_text(table)
+
+
+def _write_photos(folder):
+    """Writes photos with masks in black and white, and one photo more."""
+    for i in range(4):
+        _write_example(
+            i,
+            image_path=folder / "photos" / "images" / f"{i}.jpg",
+            labels_path=folder / "photos" / "masks" / f"{i}.png",
+            labels_of=lambda labels: 255 * (labels > 0),
+        )
+    shutil.copy(folder / "photos" / "images" / "0.jpg", folder / "photo.jpg")
+
+
+def _write_cityscapes(root):
+    for i, (split, kind) in enumerate(
+        (("train", "labelTrainIds"), ("val", "labelIds"))
+    ):
+        name = f"ulm_{i:06}_000019"
+        _write_example(
+            i,
+            image_path=root / "leftImg8bit" / split / "ulm" / f"{name}_leftImg8bit.png",
+            labels_path=root / "gtFine" / split / "ulm" / f"{name}_gtFine_{kind}.png",
+            labels_of=lambda labels: labels,
+        )
+
+
+def _write_ade20k(root):
+    for i, split in enumerate(("training", "validation")):
+        _write_example(
+            i,
+            image_path=root / "images" / split / f"ADE_{i:08}.jpg",
+            labels_path=root / "annotations" / split / f"ADE_{i:08}.png",
+            labels_of=lambda labels: labels % 151,
+        )
 
 
 def _write_official_checkpoint(folder):

@@ -26,6 +26,12 @@ COLORS: dict[str, Color] = {
     "bicycle": (119, 11, 32),
 }
 
+# The label ids of the classes, which the evaluation server expects.
+EVALUATION_IDS = (
+    *(7, 8, 11, 12, 13, 17, 19, 20, 21, 22),
+    *(23, 24, 25, 26, 27, 28, 31, 32, 33),
+)
+
 CITYSCAPES = DatasetInfo(
     name="cityscapes",
     classes=tuple(COLORS),
@@ -48,4 +54,5 @@ CITYSCAPES = DatasetInfo(
         "M. Cordts et al., The Cityscapes Dataset for Semantic Urban Scene "
         "Understanding, CVPR 2016, https://www.cityscapes-dataset.com"
     ),
+    evaluation_ids=EVALUATION_IDS,
 )

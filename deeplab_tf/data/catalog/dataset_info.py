@@ -24,6 +24,8 @@ class DatasetInfo:
         has_background: whether class 0 is everything that is no other class.
         image_size: (height, width) where all images have the same size.
         source: where the data set is published and who made it.
+        evaluation_ids: id of each class on the data set's evaluation server, where
+            that is another; else ().
     """
 
     name: str
@@ -34,6 +36,7 @@ class DatasetInfo:
     has_background: bool = False
     image_size: tuple[int, int] | None = None
     source: str = ""
+    evaluation_ids: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -45,6 +48,11 @@ class DatasetInfo:
             raise ValueError(
                 f"Data set {self.name!r} must have one colour per class, got "
                 f"{len(self.palette)} colours for {len(self.classes)} classes."
+            )
+        if self.evaluation_ids and len(self.evaluation_ids) != len(self.classes):
+            raise ValueError(
+                f"Data set {self.name!r} must have one evaluation id per class, got "
+                f"{len(self.evaluation_ids)} for {len(self.classes)} classes."
             )
         if not 0 <= self.ignore_label <= MAX_LABEL:
             raise ValueError(
