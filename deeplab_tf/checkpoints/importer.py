@@ -38,6 +38,7 @@ class ImportReport:
         assigned: (our variable, source tensor) pairs.
         skipped: our variables that were left as they were, as asked.
         ignored: source tensors that were not used, as the rules allow.
+        moving_averages: whether they are the moving averages of the weights.
     """
 
     path: str
@@ -45,10 +46,12 @@ class ImportReport:
     assigned: tuple[tuple[str, str], ...]
     skipped: tuple[str, ...]
     ignored: tuple[str, ...]
+    moving_averages: bool = False
 
     def __str__(self) -> str:
+        what = "Moving averages of the weights" if self.moving_averages else "Weights"
         lines = [
-            f"Weights from {self.path} ({self.format}):",
+            f"{what} from {self.path} ({self.format}):",
             f"  {len(self.assigned):5d} variables assigned",
             f"  {len(self.skipped):5d} variables left as initialised"
             + _examples(self.skipped),

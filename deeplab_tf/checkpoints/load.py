@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
 """Loads a checkpoint into a model, whichever of the known formats it has."""
 
+import dataclasses
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ def load_checkpoint(
     model: keras.Model,
     path: str | os.PathLike[str],
     *,
-    use_moving_averages: bool = False,
+    use_moving_averages: bool | None = None,
     skip: Sequence[str] = (),
     allow_backbone: bool = False,
 ) -> ImportReport:
@@ -38,7 +39,9 @@ def load_checkpoint(
         path: a prefix (`model.ckpt-30000`), one of its files, a folder, or an archive
             (.tar.gz, .tgz, .tar, .zip); of research/deeplab, or one of ours.
         use_moving_averages: whether variables get the values of their exponential
-            moving averages, which a checkpoint of research/deeplab may hold.
+            moving averages, if the checkpoint holds any. None takes those of a
+            checkpoint of ours, whose validation scored them, and not those of
+            research/deeplab.
         skip: regular expressions of our variable paths that keep their values:
             `^logits/` for another number of classes.
         allow_backbone: whether a checkpoint that holds nothing of any head, as that of
@@ -67,7 +70,7 @@ def load_tensors(
     reader: CheckpointReader,
     *,
     path: str | None = None,
-    use_moving_averages: bool = False,
+    use_moving_averages: bool | None = None,
     skip: Sequence[str] = (),
     allow_backbone: bool = False,
 ) -> ImportReport:
@@ -87,9 +90,14 @@ def load_tensors(
         log.warning("%s holds a backbone alone: the head stays as initialised.", path)
         skip = slim_names.HEAD
     tensors: Mapping[str, np.ndarray] = reader
+    if use_moving_averages is None:
+        use_moving_averages = rules is own_names.OWN_RULES and any(
+            name.endswith(own_names.MOVING_AVERAGE) for name in reader
+        )
     if use_moving_averages:
         tensors = slim_names.MovingAverages(reader)
-    return import_weights(model, tensors, rules, path=path, skip=skip)
+    report = import_weights(model, tensors, rules, path=path, skip=skip)
+    return dataclasses.replace(report, moving_averages=use_moving_averages)
 
 
 def find_rules(names: Iterable[str], *, path: str) -> NameRules:

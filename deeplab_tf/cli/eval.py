@@ -8,7 +8,6 @@ images of equal size only, so --eval_batch_size is an upper bound.
 
 import dataclasses
 import itertools
-import os
 from typing import Any
 
 from absl import flags as absl_flags
@@ -72,7 +71,7 @@ def evaluate_split(prediction: Prediction) -> Any:
     """
     from deeplab_tf.data.pipeline import eval_dataset
     from deeplab_tf.evaluation.evaluate import evaluate
-    from deeplab_tf.export.signatures import build_predictor
+    from deeplab_tf.inference.build_predictor import build_predictor
 
     if not prediction.source.has_labels:
         raise ValueError(
@@ -110,18 +109,12 @@ def evaluate_saved_model(path: str) -> Any:
     Raises:
         ValueError: there is no SavedModel at `path`, or none with our signatures.
     """
-    import tensorflow as tf
-
     from deeplab_tf.data.pipeline import eval_dataset
     from deeplab_tf.data.sources import open_source
     from deeplab_tf.evaluation.evaluate import evaluate
-    from deeplab_tf.export import signatures
+    from deeplab_tf.inference.saved_model_predictor import saved_model_predictor
 
-    if not os.path.isfile(os.path.join(path, "saved_model.pb")):
-        raise ValueError(
-            f"--saved_model={path} is no SavedModel: it holds no saved_model.pb."
-        )
-    serve = tf.saved_model.load(path).signatures["serving_default"]
+    predict = saved_model_predictor(path)
     info = dataset_info(None)
     split = flags.value(_NAMES.split)
     source = open_source(flags.value("dataset_dir"), split=split, info=info)
@@ -129,12 +122,6 @@ def evaluate_saved_model(path: str) -> Any:
     if (wanted := flags.FLAGS.max_images) > 0:
         num_images = min(num_images, wanted)
     progress = Progress(num_images)
-
-    def predict(images: Any) -> Any:
-        images = tf.convert_to_tensor(images)
-        labels = serve(ImageTensor=images if images.shape.rank == 4 else images[None])
-        labels = labels[signatures.OUTPUT_NAME]
-        return {"labels": labels if images.shape.rank == 4 else labels[0]}
 
     try:
         return evaluate(
@@ -160,7 +147,7 @@ def details_of(prediction: Prediction) -> dict[str, Any]:
     return {
         "checkpoint": network.prefix,
         "step": network.step,
-        "moving_averages": flags.FLAGS.use_moving_averages,
+        "moving_averages": network.report.moving_averages,
         "dataset": prediction.info.name,
         "dataset_dir": flags.value("dataset_dir"),
         "split": data.eval_split,

@@ -39,10 +39,24 @@ def define(*groups: str, output_stride: int = 16) -> None:
         _define(flag, default)
 
 
+def define_named(*names: str) -> None:
+    """Defines single flags, for a command that takes a part of a group.
+
+    Args:
+        *names: names of flags in the table.
+    """
+    table = {flag.name: flag for flag in TABLE}
+    for name in names:
+        _define(table[name], table[name].default)
+
+
 def define_prediction() -> None:
     """Defines what is no flag of the original, for commands that load a network."""
     flags.DEFINE_boolean(
-        "use_moving_averages", False, "Take the moving averages of the weights."
+        "use_moving_averages",
+        None,
+        "Take the moving averages of the weights; where it is not given, those of a "
+        "run here that kept them, and none of research/deeplab.",
     )
     flags.DEFINE_string(
         "recipe", None, "Recipe whose network a checkpoint has that does not say."

@@ -48,7 +48,7 @@ def open_network(
     *,
     base: ModelConfig | None = None,
     num_classes: int | None = None,
-    use_moving_averages: bool = False,
+    use_moving_averages: bool | None = None,
 ) -> Iterator[Network]:
     """Builds and loads the network of a checkpoint.
 
@@ -58,8 +58,10 @@ def open_network(
     Args:
         path: prefix, folder or archive.
         base: configuration of a recipe; None is the original's defaults.
-        num_classes: number of classes where no configuration lies beside it.
-        use_moving_averages: whether to load the moving averages of the weights.
+        num_classes: number of classes where no configuration lies beside it; None
+            takes those of its classifier.
+        use_moving_averages: whether to load the moving averages of the weights; None
+            loads them of a run here that kept them.
 
     Yields:
         The network; an archive is unpacked only so long.
@@ -77,6 +79,8 @@ def open_network(
             )
         else:
             base = base or _recipe_model()
+            if num_classes is None and base is None:
+                num_classes = _classifier_classes(reader)
             if num_classes is not None:
                 given.setdefault("num_classes", num_classes)
             _check_classifier(reader, given.get("num_classes"))
@@ -110,15 +114,21 @@ def _recipe_model() -> ModelConfig | None:
     return get_recipe(flags.FLAGS.recipe).model
 
 
+def _classifier_classes(reader: readers.CheckpointReader) -> int | None:
+    """Returns how many classes a checkpoint's classifier has, if it is known."""
+    shape = reader.shapes.get(LOGITS_BIAS)
+    return shape[0] if shape else None
+
+
 def _check_classifier(reader: readers.CheckpointReader, num_classes: Any) -> None:
     """Raises ValueError if the classifier of a checkpoint has other classes."""
-    shape = reader.shapes.get(LOGITS_BIAS)
-    if shape and num_classes is not None and shape[0] != num_classes:
+    found = _classifier_classes(reader)
+    if found and num_classes is not None and found != num_classes:
         raise ValueError(
-            f"{reader.path} is a network of {shape[0]} classes, and {num_classes} are "
+            f"{reader.path} is a network of {found} classes, and {num_classes} are "
             "expected: name the number of classes, or the data set, that it was "
             "trained for (--num_classes of export_model.py; --dataset and "
-            "--dataset_dir of eval.py and vis.py)."
+            "--dataset_dir of the others)."
         )
 
 

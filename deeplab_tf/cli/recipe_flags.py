@@ -16,6 +16,7 @@ from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.config.train import (
+    PRECISIONS,
     AdamConfig,
     CosineSchedule,
     MomentumConfig,
@@ -48,6 +49,13 @@ _TRAIN_FIELDS = {
     "last_layers_contain_logits_only": "last_layers_contain_logits_only",
     "fine_tune_batch_norm": "fine_tune_batch_norm",
     "log_steps": "log_steps",
+}
+# Flags of our own, which change nothing where they are not given.
+_OWN_TRAIN_FIELDS = {
+    "gradient_accumulation": "gradient_accumulation",
+    "clip_norm": "clip_norm",
+    "moving_average_decay": "moving_average_decay",
+    "precision": "precision",
 }
 _LOSS_FIELDS = {
     "label_weights": "class_weights",
@@ -99,6 +107,29 @@ def define() -> None:
     )
 
 
+def define_training() -> None:
+    """Defines flags of the training that the original does not have."""
+    absl_flags.DEFINE_integer(
+        "gradient_accumulation",
+        None,
+        "Parts of a batch that run one after the other, for less memory.",
+    )
+    absl_flags.DEFINE_float(
+        "clip_norm", None, "Largest norm of all gradients together; 0 clips nothing."
+    )
+    absl_flags.DEFINE_float(
+        "moving_average_decay",
+        None,
+        "Decay of moving averages of the weights, as 0.999; 0 keeps none.",
+    )
+    absl_flags.DEFINE_enum(
+        "precision", None, PRECISIONS, "Type of numbers in which the network computes."
+    )
+    absl_flags.DEFINE_boolean(
+        "synchronized_norm", None, "Take batch norm's statistics over all devices."
+    )
+
+
 def build_recipe(*, num_classes: int | None, base: Recipe | None = None) -> Recipe:
     """Returns the recipe that the flags describe.
 
@@ -144,14 +175,27 @@ def _model(model: ModelConfig, *, bare: bool, num_classes: int | None) -> ModelC
     if num_classes is not None:
         given["num_classes"] = num_classes
     if bare:
-        return model_options.build_config(given)
-    return model_options.change_config(model, given)
+        model = model_options.build_config(given)
+    else:
+        model = model_options.change_config(model, given)
+    if not flags.is_given("synchronized_norm"):
+        return model
+    styles = {
+        name: dataclasses.replace(
+            getattr(model, name), synchronized_norm=flags.FLAGS.synchronized_norm
+        )
+        for name in ("backbone_style", "head_style")
+    }
+    return dataclasses.replace(model, **styles)
 
 
 def _train(config: TrainConfig, *, bare: bool) -> TrainConfig:
     from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 
-    config = _replace(config, _TRAIN_FIELDS, bare=bare)
+    # Together: batch size and number of parts must fit each other.
+    config = dataclasses.replace(
+        config, **_changes(_TRAIN_FIELDS, bare=bare), **_changes(_OWN_TRAIN_FIELDS)
+    )
     schedule: Any = config.schedule
     if bare or flags.is_given("learning_policy"):
         cls, _ = _SCHEDULES[flags.value("learning_policy")]
@@ -199,7 +243,12 @@ def _warn_of_unused(
 
 def _replace(config: Any, fields: dict[str, str], *, bare: bool) -> Any:
     """Returns a configuration with the fields set whose flags are given, or all."""
-    changes = {}
+    return dataclasses.replace(config, **_changes(fields, bare=bare))
+
+
+def _changes(fields: dict[str, str], *, bare: bool = False) -> dict[str, Any]:
+    """Returns the values of the flags that are given, or of all, by field."""
+    changes: dict[str, Any] = {}
     for name, field in fields.items():
         if not (bare or flags.is_given(name)):
             continue
@@ -211,4 +260,4 @@ def _replace(config: Any, fields: dict[str, str], *, bare: bool) -> Any:
         if name == "label_weights":
             value = value or ()
         changes[field] = value
-    return dataclasses.replace(config, **changes)
+    return changes

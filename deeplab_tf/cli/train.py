@@ -11,6 +11,7 @@ from absl import flags as absl_flags
 from deeplab_tf.cli import flags, recipe_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.cli.output_paths import check_folder
+from deeplab_tf.cli.recipe_table import format_recipes
 from deeplab_tf.cli.reporting import SIGNAL_CODES, fail, run_main
 from deeplab_tf.config.recipe import Recipe
 
@@ -19,6 +20,7 @@ def define_flags() -> None:
     """Defines the flags of this command."""
     flags.define("resize", "model", "train", "dataset")
     recipe_flags.define()
+    recipe_flags.define_training()
     absl_flags.DEFINE_integer(
         "save_interval_steps",
         None,
@@ -34,12 +36,23 @@ def define_flags() -> None:
         "deterministic", False, "Repeat and resume bit for bit on the CPU; slower."
     )
     absl_flags.DEFINE_boolean(
-        "use_moving_averages", False, "Start from the moving averages of a checkpoint."
+        "use_moving_averages",
+        None,
+        "Start from the moving averages of --tf_initial_checkpoint; where it is not "
+        "given, from those of a run here that kept them.",
+    )
+    absl_flags.DEFINE_boolean(
+        "list_recipes", False, "Print the recipes for --recipe and do nothing else."
     )
 
 
 def run() -> None:
     """Trains what the flags say."""
+    if flags.FLAGS.list_recipes:
+        from deeplab_tf.recipes import list_recipes
+
+        print(format_recipes(list_recipes()))
+        return
     flags.check_unused()
     workdir = flags.value("train_logdir")
     if not workdir:
@@ -122,21 +135,22 @@ def _initializer(recipe: Recipe) -> Any:
     path = flags.value("tf_initial_checkpoint")
     if not path:
         return None
-    skip: tuple[str, ...] = ()
-    if not flags.value("initialize_last_layer"):
-        # research/deeplab/model.py: get_extra_layer_scopes.
-        skip = ("^logits/",)
-        if not recipe.train.last_layers_contain_logits_only:
-            skip = ("^logits/", "^aspp/", "^decoder/")
+    # research/deeplab/model.py: get_extra_layer_scopes. As there, a checkpoint that
+    # holds a backbone alone leaves the head as it is, whatever the flags say.
+    load_last = flags.value("initialize_last_layer")
+    logits_only = recipe.train.last_layers_contain_logits_only
 
     def initialize(model: Any) -> None:
         from deeplab_tf.checkpoints.load import load_checkpoint
+        from deeplab_tf.checkpoints.slim_names import HEAD
 
+        last = HEAD[:1] if logits_only else HEAD
         report = load_checkpoint(
             model,
             path,
             use_moving_averages=flags.FLAGS.use_moving_averages,
-            skip=skip,
+            skip=() if load_last else last,
+            allow_backbone=True,
         )
         print(report)
 

@@ -103,16 +103,36 @@ class MomentumConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AdamConfig:
-    """Adam.
+    """Adam, and with a weight decay of its own AdamW (arXiv:1711.05101).
 
     Attributes:
         learning_rate: constant rate in place of the schedule's, as in research/deeplab
             (`adam_learning_rate`); None follows the schedule.
+        beta_1: share of the mean of the gradients that an update keeps.
+        beta_2: share of the mean of their squares that an update keeps.
         epsilon: added to the square root of the second moment.
+        weight_decay: share of a weight that an update takes off, times the rate;
+            0 is none. It acts on the weights that `TrainConfig.weight_decay` acts on,
+            and in its place: set that one to 0.
     """
 
     learning_rate: float | None = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
     epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.beta_1 < 1 and 0 <= self.beta_2 < 1):
+            raise ValueError(
+                f"beta_1 and beta_2 must lie in [0, 1), got {self.beta_1} and "
+                f"{self.beta_2}."
+            )
+        if self.epsilon < 0 or self.weight_decay < 0:
+            raise ValueError(
+                f"epsilon and weight_decay must not be negative, got {self.epsilon} "
+                f"and {self.weight_decay}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -122,11 +142,18 @@ class TrainConfig:
     Attributes:
         steps: number of updates.
         batch_size: examples of one update, over all replicas.
+        gradient_accumulation: parts of a batch that go through the network one after
+            the other, so that the activations of one part alone are in memory; their
+            gradients are summed for one update.
         loss: a loss of `deeplab_tf.losses`.
         schedule: learning rate over steps.
         optimizer: rule of the update.
         weight_decay: factor on the sum of squares / 2 of all convolution kernels but
             the depthwise ones.
+        clip_norm: largest norm of all gradients together; longer ones are shortened to
+            it. 0 clips nothing.
+        moving_average_decay: share of the exponential moving averages of the weights
+            that an update keeps; validation then scores the averages. 0 keeps none.
         last_layer_gradient_multiplier: factor on the gradients of the last layers.
         last_layers_contain_logits_only: whether these are the logits alone, or all
             that follows the backbone.
@@ -144,12 +171,15 @@ class TrainConfig:
 
     steps: int = 30000
     batch_size: int = 16
+    gradient_accumulation: int = 1
     loss: typing.Any = None
     schedule: PolySchedule | StepSchedule | CosineSchedule | MultiStepSchedule = (
         PolySchedule()
     )
     optimizer: MomentumConfig | AdamConfig = MomentumConfig()
     weight_decay: float = 4e-5
+    clip_norm: float = 0.0
+    moving_average_decay: float = 0.0
     last_layer_gradient_multiplier: float = 1.0
     last_layers_contain_logits_only: bool = False
     fine_tune_batch_norm: bool = True
@@ -166,6 +196,17 @@ class TrainConfig:
             raise ValueError(
                 f"steps and batch_size must be at least 1, got {self.steps} and "
                 f"{self.batch_size}."
+            )
+        parts = self.gradient_accumulation
+        if parts < 1 or self.batch_size % parts:
+            raise ValueError(
+                f"gradient_accumulation must be at least 1 and divide the batch_size, "
+                f"{self.batch_size}, got {parts}."
+            )
+        if self.clip_norm < 0 or not 0 <= self.moving_average_decay < 1:
+            raise ValueError(
+                f"clip_norm must not be negative and moving_average_decay must lie in "
+                f"[0, 1), got {self.clip_norm} and {self.moving_average_decay}."
             )
         if self.log_steps < 1 or self.keep_checkpoints < 1:
             raise ValueError(

@@ -98,21 +98,17 @@ class BatchNorm(keras.layers.Layer):
         return y
 
     def _normalize_synchronized(self, x):
+        # The mean first and then the squares around it: the mean of the squares less
+        # the square of the mean loses all digits where a channel is far from 0.
         values = ops.cast(x, "float32")
         count = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
-        total = ops.sum(values, axis=(0, 1, 2))
-        squares = ops.sum(ops.square(values), axis=(0, 1, 2))
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            if context := tf.distribute.get_replica_context():
-                count, total, squares = context.all_reduce(
-                    tf.distribute.ReduceOp.SUM, [count, total, squares]
-                )
+        count, total = _sum_over_replicas(count, ops.sum(values, axis=(0, 1, 2)))
         mean = total / count
-        variance = ops.maximum(squares / count - ops.square(mean), 0.0)
-        self._update(mean, variance * count / ops.maximum(count - 1.0, 1.0))
-        return self._scale(x, mean, variance)
+        centred = values - mean
+        (squares,) = _sum_over_replicas(ops.sum(ops.square(centred), axis=(0, 1, 2)))
+        self._update(mean, squares / ops.maximum(count - 1.0, 1.0))
+        factor = self.gamma / ops.sqrt(squares / count + self.epsilon)
+        return ops.cast(centred * factor + self.beta, x.dtype)
 
     def _scale(self, x, mean, variance):
         factor = self.gamma / ops.sqrt(variance + self.epsilon)
@@ -139,6 +135,18 @@ class BatchNorm(keras.layers.Layer):
             "train_norm": self.train_norm,
             "synchronized": self.synchronized,
         }
+
+
+def _sum_over_replicas(*values):
+    """Returns the sums of values over the replicas of `tf.distribute`, if any."""
+    if keras.backend.backend() != "tensorflow":
+        return values
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return values
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, list(values))
 
 
 def build_norm(style, *, name: str = "norm", dtype=None) -> BatchNorm:

@@ -52,9 +52,16 @@ class SoftmaxCrossEntropy:
                 f"hard_example_mining_steps must not be negative, "
                 f"got {self.hard_example_mining_steps}."
             )
+        for weight in (*self.class_weights, self.weight):
+            # NaN is in no range.
+            if not 0 <= weight < float("inf"):
+                raise ValueError(
+                    f"class_weights and weight must be finite and not negative, "
+                    f"got {weight}."
+                )
 
-    def __call__(self, targets, outputs, *, step=None):
-        """Returns the loss of a batch.
+    def __call__(self, targets, outputs, *, step=None, batch_targets=None):
+        """Returns the loss of a batch, or the share that a part of it has in it.
 
         Args:
             targets: `labels` [B, H, W], any integer type.
@@ -62,6 +69,11 @@ class SoftmaxCrossEntropy:
                 `semantic/<scale>`, each of which adds a term of its own.
             step: number of updates so far; needed where `hard_example_mining_steps`
                 is set.
+            batch_targets: targets of the whole batch, where `targets` and `outputs`
+                are those of one of its parts. The results of all parts add up to the
+                loss of the batch, however their ignored pixels are spread; with hard
+                pixels to the mean of the parts' losses, each with hard pixels of its
+                own.
 
         Returns:
             A float32 scalar, whatever the precision policy.
@@ -74,17 +86,24 @@ class SoftmaxCrossEntropy:
                 f"The loss needs the output 'semantic', got {sorted(outputs)}."
             )
         labels = ops.cast(targets["labels"], "int32")
-        terms = [self._loss_of_scale(labels, outputs[key], step) for key in scales]
+        batch_labels = None
+        if batch_targets is not None:
+            batch_labels = ops.cast(batch_targets["labels"], "int32")
+        terms = [
+            self._loss_of_scale(labels, outputs[key], step, batch_labels)
+            for key in scales
+        ]
         return sum(terms[1:], start=terms[0])
 
-    def _loss_of_scale(self, labels, logits, step):
+    def _loss_of_scale(self, labels, logits, step, batch_labels):
         """Returns the loss of the logits of one scale, a float32 scalar."""
         logits = ops.cast(logits, "float32")
         if self.upsample_logits:
             logits = resize.resize_bilinear(logits, ops.shape(labels)[1:3])
         else:
-            size = ops.shape(logits)[1:3]
-            labels = resize.resize_nearest(labels[..., None], size)[..., 0]
+            labels = _resize_labels(labels, logits)
+            if batch_labels is not None:
+                batch_labels = _resize_labels(batch_labels, logits)
         num_classes = logits.shape[-1]
         losses = ops.reshape(pixel_losses(labels, logits), (-1,))
         labels = ops.reshape(labels, (-1,))
@@ -95,14 +114,14 @@ class SoftmaxCrossEntropy:
             class_weights=self.class_weights,
             weight=self.weight,
         )
-        if self.top_k_fraction == 1:
-            counted = ops.not_equal(labels, self.ignore_label)
-        else:
+        if self.top_k_fraction != 1:
             losses = self._hard_losses(losses, step)
-            counted = ops.not_equal(losses, 0.0)
-        # No valid pixel: the sum is 0, and so is the loss.
-        count = ops.maximum(ops.sum(ops.cast(counted, "float32")), 1.0)
-        return ops.sum(losses) / count
+            loss = _mean(losses, ops.not_equal(losses, 0.0))
+            if batch_labels is not None:
+                loss = loss * _num_pixels(labels) / _num_pixels(batch_labels)
+            return loss
+        counting = labels if batch_labels is None else batch_labels
+        return _mean(losses, ops.not_equal(counting, self.ignore_label))
 
     def _hard_losses(self, losses, step):
         """Returns the largest losses, of shape [K], or [N] with zeros for the rest."""
@@ -123,6 +142,22 @@ class SoftmaxCrossEntropy:
         # JAX has no top_k of a number that changes from step to step.
         is_kept = ops.arange(num_pixels, dtype="int32") >= num_pixels - k
         return ops.where(is_kept, ops.sort(losses), 0.0)
+
+
+def _resize_labels(labels, logits):
+    """Returns labels [B, H, W] at the size of the logits."""
+    return resize.resize_nearest(labels[..., None], ops.shape(logits)[1:3])[..., 0]
+
+
+def _num_pixels(labels):
+    """Returns the number of labels as a float32 scalar."""
+    return ops.cast(ops.size(labels), "float32")
+
+
+def _mean(losses, counted):
+    """Returns the sum of losses by the number of counted pixels, 0 without any."""
+    count = ops.sum(ops.cast(counted, "float32"))
+    return ops.sum(losses) / ops.maximum(count, 1.0)
 
 
 def pixel_losses(labels, logits):

@@ -8,6 +8,7 @@ tensors, so that a step waits for the device only where a callback reads them.
 """
 
 import collections
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,14 +17,19 @@ import tensorflow as tf
 
 from deeplab_tf.config.train import TrainConfig
 from deeplab_tf.training import optimizers
+from deeplab_tf.training.moving_average import MovingAverage
+from deeplab_tf.training.step import NO_STEP, TrainStep
+
+log = logging.getLogger(__name__)
 
 # Distance of the replicas' dropout seeds; any number other than 0 will do.
 _SEED_STRIDE = 7919
-_NO_STEP = -1
+# float16's gradients are too large for it whatever the factor on the loss.
+_MIN_LOSS_SCALE = 1.0
 
 
 class NonFiniteLossError(ValueError):
-    """The loss, or a value to be saved, is not a finite number."""
+    """The loss, its gradients, or a value to be saved is not a finite number."""
 
 
 class TrainLoop:
@@ -38,9 +44,12 @@ class TrainLoop:
 
     Args:
         model: network from [B, H, W, 3] images to a dict of outputs.
-        config: weight decay, gradient multipliers; `log_steps` is the longest time
-            after which a loss that is not finite is noticed.
-        loss: called with targets, outputs and `step`, returns a float32 scalar.
+        config: weight decay, gradient multipliers, accumulation, clipping, averages;
+            `log_steps` is the longest time after which a loss that is not finite is
+            noticed.
+        loss: called with targets, outputs and `step`, returns a float32 scalar. With
+            gradient accumulation it gets the parts of a batch, and `batch_targets`:
+            see `SoftmaxCrossEntropy`.
         optimizer: the rule of the update; None builds that of `config`.
         strategy: the devices; None is one device.
 
@@ -67,20 +76,29 @@ class TrainLoop:
         with self.strategy.scope():
             self.optimizer = optimizer or optimizers.build_optimizer(config)
             self.optimizer.build(model.trainable_variables)
-            self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-            self._bad_step = tf.Variable(_NO_STEP, dtype=tf.int64, trainable=False)
+            self._train_step = TrainStep(
+                model,
+                config=config,
+                loss=loss,
+                optimizer=self.optimizer,
+                strategy=self.strategy,
+            )
+        self._skipped = 0
         self._recent: collections.deque = collections.deque(maxlen=config.log_steps)
-        # Nothing in a step needs AutoGraph, whose parsing of Keras takes seconds.
-        self._train_step = tf.function(self._distributed_step, autograph=False)
 
     @property
     def step(self) -> int:
         """Number of updates so far; a checkpoint's when training goes on."""
-        return int(self._step.numpy())
+        return int(self._train_step.number.numpy())
 
     @step.setter
     def step(self, value: int) -> None:
-        self._step.assign(value)
+        self._train_step.number.assign(value)
+
+    @property
+    def moving_average(self) -> MovingAverage | None:
+        """The averages of the weights; None where the configuration keeps none."""
+        return self._train_step.moving_average
 
     def run(
         self,
@@ -101,14 +119,19 @@ class TrainLoop:
 
         Returns:
             The logs of the last step: `loss`, `l2_loss` (its part that is weight
-            decay) and `learning_rate`; empty if there was nothing to do.
+            decay), `learning_rate` and, where gradients are clipped, their
+            `gradient_norm` before that; empty if there was nothing to do.
 
         Raises:
             NonFiniteLossError: the loss of a step was not finite.
-            ValueError: the batches ended too early.
+            StepMemoryError: the device has too little memory.
+            ValueError: the batches ended too early, or make no equal parts.
         """
         self._vary_seeds()
         self._recent.clear()
+        self._skipped = self._count_skipped()
+        if self.step == 0 and self.moving_average is not None:
+            self.moving_average.start()
         self.model.stop_training = False
         for callback in callbacks:
             callback.set_model(self.model)
@@ -135,63 +158,55 @@ class TrainLoop:
 
     def check_finite(self) -> None:
         """Raises NonFiniteLossError if the loss of any step so far was not finite."""
-        bad_step = int(self._bad_step.numpy())
-        if bad_step == _NO_STEP:
+        bad_number = int(self._train_step.bad_number.numpy())
+        if bad_number == NO_STEP:
+            self._check_loss_scale()
             return
-        names = dict(self._recent).get(bad_step)
+        names = dict(self._recent).get(bad_number)
         locals_ = self.strategy.experimental_local_results(names)
         files = [
-            name.decode()
+            name.decode(errors="replace")
             for part in locals_
             if part is not None
             for name in _list(part)
         ]
         raise NonFiniteLossError(
-            f"The loss is not finite at step {bad_step}. The batch was made of "
+            f"The loss is not finite at step {bad_number + 1}. The batch was made of "
             f"{', '.join(files) or 'examples without names'}. Lower the learning rate, "
             f"or look at these images and labels."
         )
+
+    def _check_loss_scale(self) -> None:
+        """Tells of updates that float16 left out; raises if it leaves out all."""
+        skipped = self._count_skipped()
+        if skipped == self._skipped:
+            return
+        scale = float(self.optimizer.dynamic_scale.numpy())
+        log.info(
+            "Up to step %d, %d updates were left out: a gradient was too large for "
+            "float16. The loss is scaled by %g now.",
+            self.step,
+            skipped,
+            scale,
+        )
+        self._skipped = skipped
+        if scale < _MIN_LOSS_SCALE:
+            raise NonFiniteLossError(
+                f"The gradients are not finite at step {self.step}, whatever the loss "
+                f"is scaled by. Lower the learning rate, or train in mixed_bfloat16."
+            )
+
+    def _count_skipped(self) -> int:
+        """Returns how many updates float16 left out; 0 in another precision."""
+        if not isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            return 0
+        return self.step - int(self.optimizer.iterations.numpy())
 
     def _distribute(self, batches: Iterable) -> Iterable:
         """Returns the batches as what `strategy.run` takes."""
         if isinstance(batches, tf.data.Dataset):
             return self.strategy.experimental_distribute_dataset(batches)
         return batches
-
-    def _distributed_step(self, batch):
-        """Trains on one batch over all replicas; returns the logs."""
-        learning_rate = tf.cast(self.optimizer.learning_rate, tf.float32)
-        losses = self.strategy.run(self._replica_step, args=(batch,))
-        loss, l2_loss = (
-            self.strategy.reduce("SUM", value, axis=None) for value in losses
-        )
-        is_first = tf.equal(self._bad_step, _NO_STEP)
-        is_bad = tf.logical_and(is_first, tf.logical_not(tf.math.is_finite(loss)))
-        self._bad_step.assign(tf.where(is_bad, self._step, self._bad_step))
-        self._step.assign_add(1)
-        return {"loss": loss, "l2_loss": l2_loss, "learning_rate": learning_rate}
-
-    def _replica_step(self, batch):
-        """Trains on a replica's share of a batch; returns its share of the losses."""
-        targets = {key: value for key, value in batch.items() if key != "image"}
-        variables = self.model.trainable_variables
-        # The only place that knows of replicas: the optimizer sums their gradients.
-        num_replicas = self.strategy.num_replicas_in_sync
-        with tf.GradientTape() as tape:
-            outputs = self.model(batch["image"], training=True)
-            loss = self.loss(targets, outputs, step=self._step)
-            l2_loss = optimizers.l2_loss(
-                variables, weight_decay=self._config.weight_decay
-            )
-            l2_loss = tf.cast(l2_loss, tf.float32) / num_replicas
-            loss = tf.cast(loss, tf.float32) / num_replicas + l2_loss
-            scaled_loss = self.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, [v.value for v in variables])
-        gradients = optimizers.multiply_gradients(
-            gradients, variables=variables, config=self._config
-        )
-        self.optimizer.apply(gradients, variables)
-        return loss, l2_loss
 
     def _vary_seeds(self) -> None:
         """Gives the random layers of each replica a seed of their own.

@@ -68,6 +68,27 @@ class Momentum(keras.optimizers.Optimizer):
         }
 
 
+@keras.saving.register_keras_serializable(package="deeplab_tf")
+class DecoupledAdam(keras.optimizers.AdamW):
+    """AdamW whose weight decay acts on the variables of `WEIGHT_DECAY_RULES` alone.
+
+    Each update takes rate * weight_decay * w off a weight, besides Adam's step.
+
+    Reference: Decoupled Weight Decay Regularization (arXiv:1711.05101), algorithm 2.
+    """
+
+    def build(self, var_list):
+        """Creates the moments; decides which variables decay."""
+        if not self.built:
+            spared = [
+                variable
+                for variable in var_list
+                if not factor_of(variable.path, rules=WEIGHT_DECAY_RULES, default=0.0)
+            ]
+            self.exclude_from_weight_decay(var_list=spared)
+        super().build(var_list)
+
+
 def build_optimizer(config: train_config.TrainConfig) -> keras.optimizers.Optimizer:
     """Returns the optimizer of a training, with its schedule.
 
@@ -81,9 +102,16 @@ def build_optimizer(config: train_config.TrainConfig) -> keras.optimizers.Optimi
     elif isinstance(rule, train_config.AdamConfig):
         # Keras adds epsilon where TensorFlow 1 does ("epsilon hat" of the paper).
         constant_rate = rule.learning_rate
-        optimizer = keras.optimizers.Adam(
-            rate if constant_rate is None else constant_rate, epsilon=rule.epsilon
-        )
+        options = {
+            "learning_rate": rate if constant_rate is None else constant_rate,
+            "beta_1": rule.beta_1,
+            "beta_2": rule.beta_2,
+            "epsilon": rule.epsilon,
+        }
+        if rule.weight_decay:
+            optimizer = DecoupledAdam(weight_decay=rule.weight_decay, **options)
+        else:
+            optimizer = keras.optimizers.Adam(**options)
     else:
         raise ValueError(
             f"optimizer must be a MomentumConfig or an AdamConfig, got {rule!r}."
@@ -155,3 +183,34 @@ def multiply_gradients(gradients, *, variables, config: train_config.TrainConfig
         scaled = gradient is not None and factor != 1.0
         products.append(gradient * factor if scaled else gradient)
     return products
+
+
+def clip_gradients(gradients, *, norm: float, scale=1.0):
+    """Returns the gradients, shortened to a norm of all of them together, and theirs.
+
+    Gradients that are not finite stay so: what comes next must notice them.
+
+    Args:
+        gradients: arrays of any shapes, or None.
+        norm: the largest norm; shorter gradients stay as they are.
+        scale: factor that the gradients hold and that does not count, the loss scale
+            of float16.
+
+    Returns:
+        The gradients, still with the factor, and the norm that they had without it.
+
+    Reference: On the difficulty of training recurrent neural networks
+    (arXiv:1211.5063), algorithm 1.
+    """
+    squares = [
+        ops.sum(ops.square(ops.cast(gradient, "float32") / scale))
+        for gradient in gradients
+        if gradient is not None
+    ]
+    found = ops.sqrt(sum(squares[1:], start=squares[0]))
+    factor = norm / ops.maximum(found, norm)
+    clipped = [
+        None if gradient is None else gradient * ops.cast(factor, gradient.dtype)
+        for gradient in gradients
+    ]
+    return clipped, found

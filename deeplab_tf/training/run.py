@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import keras
 
 from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.data import dataset_json
+from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.training import checkpointing
 from deeplab_tf.training.callbacks import (
     CheckpointCallback,
@@ -64,6 +66,8 @@ class Run:
 
     Attributes:
         history: the curve so far.
+        info: names and colours of the classes. Where it is set, `dataset.json` lies
+            beside every checkpoint, for those who predict with it.
         terminate: tells whether a signal came.
     """
 
@@ -81,6 +85,7 @@ class Run:
         self._validation = validation
         self._folder = pathlib.Path(folder)
         self._write = write
+        self.info: DatasetInfo | None = None
         self._folder.mkdir(parents=True, exist_ok=True)
         self._events = EventWriter(self._folder)
         self.history = History(self._folder / HISTORY_FILE, step=loop.step)
@@ -187,12 +192,13 @@ class Run:
         self.record(step, {"val_miou": report.mean_iou})
         for i, picture in enumerate(self._validation.panels(_NUM_PANELS)):
             self._events.write_image(step, f"image_labels_prediction/{i}", picture)
+        averaged = " of the moving averages" if self._loop.moving_average else ""
         is_best = best is None or report.mean_iou > best[1]
         if is_best:
             self._save_in(self._folder / BEST_FOLDER, step, keep=1)
         self._write(
-            f"step {step}/{self._recipe.train.steps}  validation mIoU "
-            f"{report.mean_iou:.4f}{', the best so far' if is_best else ''}"
+            f"step {step}/{self._recipe.train.steps}  validation mIoU"
+            f"{averaged} {report.mean_iou:.4f}{', the best so far' if is_best else ''}"
         )
 
     def _is_validated(self) -> bool:
@@ -208,6 +214,9 @@ class Run:
             model=self._loop.model,
             optimizer=self._loop.optimizer,
             step=step,
+            moving_average=self._loop.moving_average,
             recipe=self._recipe,
             keep=keep,
         )
+        if self.info is not None:
+            dataset_json.write_dataset_json(folder, info=self.info, frequencies={})

@@ -22,6 +22,7 @@ from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.training import checkpointing
 from deeplab_tf.training import strategy as strategies
+from deeplab_tf.training.folder_lock import lock_folder
 from deeplab_tf.training.loop import TrainLoop
 from deeplab_tf.training.run import Run, TrainResult
 from deeplab_tf.training.validation import Validation
@@ -35,6 +36,7 @@ _FREE_FIELDS = (
     "expected",
     "evaluation.",
     "data.eval_split",
+    "train.gradient_accumulation",
     "train.steps",
     "train.log_steps",
     "train.save_interval_steps",
@@ -42,6 +44,9 @@ _FREE_FIELDS = (
     "train.max_eval_examples",
     "train.keep_checkpoints",
 )
+
+# research/deeplab/train.py: with fewer images in a batch, better leave the statistics.
+_MIN_NORM_IMAGES = 12
 
 
 def train(
@@ -63,8 +68,8 @@ def train(
 
     Args:
         recipe: network, data and numbers.
-        workdir: takes checkpoints, `config.json`, `history.csv`, TensorBoard's events
-            and the best checkpoint in `best`.
+        workdir: takes checkpoints, `config.json`, `dataset.json`, `history.csv`,
+            TensorBoard's events and the best checkpoint in `best`.
         data_dir: folder of the records; None needs `source` or a data set that makes
             its own examples.
         source: training examples in place of those of `data_dir`.
@@ -93,6 +98,8 @@ def train(
     strategy = strategy or strategies.build_strategy("one")
     check_batch_size(recipe, strategy)
     warn_of_slow_norm(recipe)
+    warn_of_small_batches(recipe, strategy)
+    warn_of_hard_pixels(recipe)
     previous = checkpointing.latest_checkpoint(workdir)
     if previous is not None:
         check_same_recipe(recipe, workdir)
@@ -106,7 +113,10 @@ def train(
     loop = build_loop(recipe, ignore_label=info.ignore_label, strategy=strategy)
     if previous is not None:
         loop.step = checkpointing.restore_checkpoint(
-            loop.model, loop.optimizer, previous
+            loop.model,
+            loop.optimizer,
+            previous,
+            moving_average=loop.moving_average,
         )
         write(f"Going on from {previous}.")
     elif initialize is not None:
@@ -124,10 +134,15 @@ def train(
     validation = None
     if eval_source is not None:
         validation = Validation(
-            loop.model, recipe=recipe, info=info, source=eval_source
+            loop.model,
+            recipe=recipe,
+            info=info,
+            source=eval_source,
+            moving_average=loop.moving_average,
         )
     with _writing_folder(workdir, strategy) as folder:
         run = Run(recipe, loop=loop, validation=validation, folder=folder, write=write)
+        run.info = info
         loss = run.train(
             batches, callbacks=callbacks, save_interval_seconds=save_interval_seconds
         )
@@ -214,12 +229,14 @@ def open_eval_source(
 
 
 def check_batch_size(recipe: Recipe, strategy: tf.distribute.Strategy) -> None:
-    """Raises ValueError unless all replicas get equally many examples."""
+    """Raises ValueError unless all replicas get equally many equal parts."""
     replicas = strategy.num_replicas_in_sync
-    if recipe.train.batch_size % replicas:
+    parts = recipe.train.gradient_accumulation
+    if recipe.train.batch_size % (replicas * parts):
+        each = f" times gradient_accumulation, {parts}" if parts > 1 else ""
         raise ValueError(
-            f"train.batch_size must be a multiple of the {replicas} replicas, got "
-            f"{recipe.train.batch_size}."
+            f"train.batch_size must be a multiple of the {replicas} replicas{each}, "
+            f"got {recipe.train.batch_size}."
         )
 
 
@@ -241,6 +258,45 @@ def warn_of_slow_norm(recipe: Recipe) -> None:
                 name,
                 max(0.5, 1 - 5 / recipe.train.steps),
             )
+
+
+def warn_of_small_batches(recipe: Recipe, strategy: tf.distribute.Strategy) -> None:
+    """Logs a warning if the statistics of batch norm are those of a few images."""
+    config, replicas = recipe.train, strategy.num_replicas_in_sync
+    styles = (recipe.model.backbone_style, recipe.model.head_style)
+    trained = [style for style in styles if style.train_norm]
+    if not config.fine_tune_batch_norm or not trained:
+        return
+    is_shared = all(style.synchronized_norm for style in trained)
+    images = config.batch_size // config.gradient_accumulation
+    images //= 1 if is_shared else replicas
+    if images >= _MIN_NORM_IMAGES:
+        return
+    advice = ["start from a checkpoint with --fine_tune_batch_norm=false"]
+    if replicas > 1 and not is_shared:
+        advice.append("give --synchronized_norm")
+    if config.gradient_accumulation > 1:
+        advice.append("lower --gradient_accumulation")
+    advice.append("raise --train_batch_size")
+    log.warning(
+        "Batch norm's statistics are those of %d image%s at a time, and want at least "
+        "%d: %s.",
+        images,
+        "" if images == 1 else "s",
+        _MIN_NORM_IMAGES,
+        ", or ".join(advice),
+    )
+
+
+def warn_of_hard_pixels(recipe: Recipe) -> None:
+    """Logs a warning if hard pixels are not those of the whole batch."""
+    parts = recipe.train.gradient_accumulation
+    if parts > 1 and getattr(recipe.train.loss, "top_k_fraction", 1) < 1:
+        log.warning(
+            "Hard pixels are chosen within each of the %d parts of a batch "
+            "(gradient_accumulation), and not within the whole batch.",
+            parts,
+        )
 
 
 def check_same_recipe(recipe: Recipe, folder: str | os.PathLike) -> None:
@@ -288,7 +344,8 @@ def _writing_folder(
 ) -> Iterator[str | os.PathLike]:
     """Yields where a process writes: for all but the first worker, nowhere lasting."""
     if strategies.is_chief(strategy):
-        yield workdir
+        with lock_folder(workdir):
+            yield workdir
         return
     with tempfile.TemporaryDirectory() as folder:
         yield folder

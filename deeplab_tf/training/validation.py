@@ -16,6 +16,7 @@ from deeplab_tf.evaluation.evaluate import evaluate
 from deeplab_tf.evaluation.report import Report
 from deeplab_tf.inference.fit_to_crop import fit_to_crop
 from deeplab_tf.inference.predictor import predictor
+from deeplab_tf.training.moving_average import MovingAverage
 from deeplab_tf.visualization import overlay, palettes
 
 
@@ -31,18 +32,29 @@ class Validation:
         recipe: data and evaluation of it.
         info: classes, palette and ignore label.
         source: examples of the validation split.
+        moving_average: the averages of the weights, which are then scored in the
+            place of the weights.
     """
 
     def __init__(
-        self, model: keras.Model, *, recipe: Recipe, info: DatasetInfo, source: Source
+        self,
+        model: keras.Model,
+        *,
+        recipe: Recipe,
+        info: DatasetInfo,
+        source: Source,
+        moving_average: MovingAverage | None = None,
     ):
         self._model = model
+        self._moving_average = moving_average
         self._recipe = recipe
         self._info = info
         self._source = source
         config = evaluation_model_config(recipe)
-        # Another output stride is another graph over the same variables.
+        # Another output stride is another graph over the same variables; the averages
+        # need variables of their own.
         same = config.backbone.output_stride == recipe.model.backbone.output_stride
+        same = same and moving_average is None
         self._network = model if same else models.build_model(config)
         fitted = fit_to_crop(
             predictor(self._network, logits_stride=config.logits_stride),
@@ -102,8 +114,10 @@ class Validation:
         return pipeline.eval_dataset(self._source, self._recipe.data)
 
     def _copy_weights(self) -> None:
-        """Brings the weights to the network of another output stride, if any."""
-        if self._network is not self._model:
+        """Brings the weights, or their averages, to a network of their own, if any."""
+        if self._moving_average is not None:
+            self._network.set_weights(self._moving_average.values())
+        elif self._network is not self._model:
             self._network.set_weights(self._model.get_weights())
 
 

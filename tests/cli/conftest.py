@@ -62,6 +62,21 @@ def run_folder(trained):
     return trained[1]
 
 
+@pytest.fixture(scope="session")
+def exported(run_folder, tmp_path_factory):
+    """What export_model.py printed, and its folder of both formats of that run."""
+    folder = tmp_path_factory.mktemp("exported") / "out"
+    result = run_command(
+        "export_model",
+        f"--checkpoint_path={run_folder}",
+        f"--export_path={folder}",
+        "--format=saved_model",
+        "--format=tflite",
+    )
+    assert result.code == 0, result.err
+    return result, folder
+
+
 @pytest.fixture
 def run_copy(run_folder, tmp_path):
     return shutil.copytree(run_folder, tmp_path / "run")

@@ -170,16 +170,12 @@ def test_watch_ends_after_the_number_of_evaluations(run_copy, records, tmp_path)
     assert "last of the run" not in result.err
 
 
-def test_eval_scores_an_exported_model_as_its_checkpoint(run_folder, records, tmp_path):
-    exported = run_command(
-        "export_model",
-        f"--checkpoint_path={run_folder / 'model.ckpt-3'}",
-        f"--export_path={tmp_path / 'exported'}",
-    )
-    assert exported.code == 0, exported.err
+def test_eval_scores_an_exported_model_as_its_checkpoint(
+    run_folder, exported, records, tmp_path
+):
     result = run_command(
         "eval",
-        f"--saved_model={tmp_path / 'exported'}",
+        f"--saved_model={exported[1] / 'saved_model'}",
         f"--dataset_dir={records}",
         f"--eval_logdir={tmp_path / 'eval'}",
     )

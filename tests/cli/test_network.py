@@ -52,10 +52,11 @@ FLAGS_OF_CONFIG = (
 
 
 @pytest.mark.slow
-def test_a_bare_checkpoint_is_described_by_flags_and_defaults(prefix):
+@pytest.mark.parametrize("num_classes", [3, None], ids=["given", "of_the_classifier"])
+def test_a_bare_checkpoint_is_described_by_flags_and_defaults(prefix, num_classes):
     with (
         parsed_flags("eval", *FLAGS_OF_CONFIG),
-        open_network(prefix, num_classes=3) as network,
+        open_network(prefix, num_classes=num_classes) as network,
     ):
         assert network.config.num_classes == 3
         assert network.config.backbone.output_stride == 16

@@ -1,4 +1,6 @@
 # Licensed under the Apache License, Version 2.0.
+import dataclasses
+
 import pytest
 
 from deeplab_tf.cli import recipe_flags
@@ -88,6 +90,42 @@ def test_only_given_flags_change_a_recipe():
     assert isinstance(changed.train.schedule, CosineSchedule)
     assert changed.train.steps == base.train.steps
     assert changed.model == base.model
+
+
+def test_flags_of_our_own_change_what_they_name_alone():
+    assert build().train == dataclasses.replace(
+        build("--moving_average_decay=0.99").train, moving_average_decay=0.0
+    )
+    for base in (None, get_recipe("deeplab_v3plus_mobilenet_v2_shapes")):
+        recipe = build(
+            "--train_batch_size=6",
+            "--gradient_accumulation=3",
+            "--clip_norm=2.5",
+            "--moving_average_decay=0.99",
+            "--precision=mixed_bfloat16",
+            "--synchronized_norm",
+            base=base,
+            num_classes=6,
+        )
+        assert (recipe.train.batch_size, recipe.train.gradient_accumulation) == (6, 3)
+        assert (recipe.train.clip_norm, recipe.train.moving_average_decay) == (
+            2.5,
+            0.99,
+        )
+        assert recipe.train.precision == "mixed_bfloat16"
+        assert recipe.model.backbone_style.synchronized_norm
+        assert recipe.model.head_style.synchronized_norm
+
+
+def test_fields_of_adam_can_be_set():
+    recipe = build(
+        "--optimizer=adam",
+        "--set=train.optimizer.beta_2=0.98",
+        "--set=train.optimizer.weight_decay=0.05",
+        "--set=train.weight_decay=0",
+    )
+    assert recipe.train.optimizer == AdamConfig(beta_2=0.98, weight_decay=0.05)
+    assert recipe.train.weight_decay == 0
 
 
 def test_a_given_crop_is_that_of_the_validation_too():

@@ -58,6 +58,24 @@ def test_training_is_that_of_numpy(x, options):
         np.testing.assert_allclose(after[name], expected, rtol=2e-6)
 
 
+@pytest.mark.parametrize("offset", [100.0, 1000.0])
+def test_synchronized_keeps_its_digits_far_from_zero(offset):
+    # In float32 the mean of the squares of 1000 is known to 0.06 only.
+    noise = 0.05 * np.random.default_rng(0).standard_normal((2, 16, 16, 3))
+    x = (offset + noise).astype("float32")
+    layer = make(x, synchronized=True)
+    before = values(layer)
+    y = layer(x, training=True)
+    exact = x.astype("float64")
+    mean, variance = exact.mean((0, 1, 2)), exact.var((0, 1, 2))
+    expected = normalize(exact, before, mean, variance)
+    # The mean itself is rounded, to 6e-5 where it is 1000, as in the fused kernel.
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-2)
+    unbiased = exact.var((0, 1, 2), ddof=1)
+    moved = MOMENTUM * before["moving_variance"] + (1 - MOMENTUM) * unbiased
+    np.testing.assert_allclose(layer.moving_variance, moved, rtol=1e-5)
+
+
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_inference_uses_the_moving_statistics(x, options):
     layer = make(x, **options)

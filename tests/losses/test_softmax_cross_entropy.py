@@ -305,6 +305,57 @@ def test_jax_gives_the_values_of_the_original(recorded, tmp_path):
             )
 
 
+def losses_of_parts(loss, labels, logits, *, size=1):
+    """Returns the loss of the whole batch and those of its parts."""
+    whole = loss({"labels": labels}, {"semantic": logits})
+    parts = [
+        loss(
+            {"labels": labels[i : i + size]},
+            {"semantic": logits[i : i + size]},
+            batch_targets={"labels": labels},
+        )
+        for i in range(0, len(labels), size)
+    ]
+    return float(whole), [float(part) for part in parts]
+
+
+def test_a_part_is_divided_by_the_pixels_of_its_batch():
+    labels = np.concatenate([LABELS, [[[255, 255, 255, 0]]]])
+    logits = np.concatenate([LOGITS, LOGITS])
+    whole, parts = losses_of_parts(SoftmaxCrossEntropy(), labels, logits)
+    expected = [sum(PIXELS) / 4, math.log1p(math.exp(-10)) / 4]
+    assert parts == pytest.approx(expected, abs=1e-7)
+    assert sum(parts) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("upsample_logits", [True, False])
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_parts_add_up_however_ignored_pixels_are_spread(upsample_logits, size):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, [4, 9, 9])
+    labels[rng.random(labels.shape) < np.array([1, 0.8, 0.1, 0])[:, None, None]] = 255
+    logits = rng.standard_normal([4, 5, 5, 3]).astype("float32")
+    loss = SoftmaxCrossEntropy(
+        upsample_logits=upsample_logits, class_weights=(1.0, 0.5, 2.0)
+    )
+    whole, parts = losses_of_parts(loss, labels, logits, size=size)
+    assert sum(parts) == pytest.approx(whole, rel=1e-6)
+    ignored = np.full_like(labels, 255)
+    assert losses_of_parts(loss, ignored, logits, size=size) == (0, [0] * (4 // size))
+
+
+def test_a_part_has_hard_pixels_of_its_own():
+    labels = np.concatenate([LABELS, [[[255, 255, 255, 0]]]])
+    logits = np.concatenate([LOGITS, LOGITS])
+    loss = SoftmaxCrossEntropy(top_k_fraction=0.5)
+    whole, parts = losses_of_parts(loss, labels, logits)
+    # The two largest of each image, of which the second has one that is not 0.
+    alone = [(math.log(4) + math.log(2)) / 2, math.log1p(math.exp(-10))]
+    assert parts == pytest.approx([value / 2 for value in alone], abs=1e-7)
+    # The four largest of both images together.
+    assert whole == pytest.approx((sum(PIXELS) + math.log1p(math.exp(-10))) / 4)
+
+
 def test_loss_is_frozen_and_hashable():
     loss = SoftmaxCrossEntropy()
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -145,7 +145,7 @@ def test_run_stops_at_a_loss_that_is_not_finite_and_names_the_files(log_steps):
     training = build_loop(TrainConfig(steps=4, log_steps=log_steps))
     recorder = Recorder()
     with pytest.raises(
-        loop.NonFiniteLossError, match=r"step 2\. .*picture 8, picture 9,"
+        loop.NonFiniteLossError, match=r"step 3\. .*picture 8, picture 9,"
     ):
         training.run(batches_of(arrays), steps=4, callbacks=[recorder])
     assert "train ends" not in recorder.events
@@ -184,6 +184,7 @@ MIRRORED = """
 import sys
 import keras
 import numpy as np
+import tensorflow as tf
 from deeplab_tf.training import loop, strategy
 strategy.split_cpu(2)
 from deeplab_tf.config.train import TrainConfig
@@ -201,29 +202,51 @@ def build(kind):
     x = network.get_layer("logits")(network.get_layer("relu")(x))
     return keras.Model(network.input, {"semantic": x})
 
-def run(num_replicas, kind):
+def run(num_replicas, kind, *, loss=None, **options):
     keras.backend.clear_session()
     keras.utils.set_random_seed(1)
     built = strategy.build_strategy("auto", num_replicas=num_replicas)
-    config = TrainConfig(steps=4, batch_size=4)
+    config = TrainConfig(steps=4, batch_size=4, log_steps=1, **options)
     with built.scope():
         model = build(kind)
     training = loop.TrainLoop(
-        model, config=config, loss=SoftmaxCrossEntropy(), strategy=built
+        model, config=config, loss=loss or SoftmaxCrossEntropy(), strategy=built
     )
     recorder = Recorder()
     data = batches_of(toy_network.toy_arrays(num_images=16))
     training.run(data, steps=4, callbacks=[recorder])
-    return recorder.losses, model, built
+    return recorder.losses, training, built
 
-for kind in ("frozen", "trained"):
-    losses, one, _ = run(1, kind)
-    mirrored_losses, mirrored, built = run(2, kind)
+ALL = {"gradient_accumulation": 2, "clip_norm": 0.05, "moving_average_decay": 0.5}
+for kind, options in (("frozen", ALL), ("trained", {})):
+    losses, one, _ = run(1, kind, **options)
+    mirrored_losses, mirrored, built = run(2, kind, **options)
     assert built.num_replicas_in_sync == 2
     np.testing.assert_allclose(mirrored_losses, losses, rtol=1e-5)
-    for a, b in zip(one.weights, mirrored.weights, strict=True):
+    pairs = [*zip(one.model.weights, mirrored.model.weights, strict=True)]
+    if options:
+        averages = (t.moving_average.variables.values() for t in (one, mirrored))
+        pairs += zip(*averages, strict=True)
+    for a, b in pairs:
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
-_, model, built = run(2, "dropout")
+
+def overflow(targets, outputs, *, step):
+    # Makes a gradient too large for float16, on the second replica alone.
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    is_bad = tf.logical_and(tf.equal(step, 1), tf.equal(replica, 1))
+
+    @tf.custom_gradient
+    def burst(x):
+        return x, lambda dy: dy * tf.where(is_bad, np.inf, 1.0)
+
+    return SoftmaxCrossEntropy()(targets, {"semantic": burst(outputs["semantic"])})
+
+losses, mixed, _ = run(2, "frozen", loss=overflow, precision="mixed_float16")
+assert np.isfinite(losses).all(), losses
+assert int(mixed.optimizer.iterations.numpy()) == 3, "one update is left out"
+
+_, training, built = run(2, "dropout")
+model = training.model
 (state,) = loop.seed_states(model)
 first, second = built.experimental_local_results(state.value)
 assert first.numpy()[0] != second.numpy()[0], "both replicas drop the same values"
@@ -240,7 +263,7 @@ bad = loop.TrainLoop(
 try:
     bad.run(batches_of(arrays), steps=2)
 except loop.NonFiniteLossError as error:
-    assert "step 1" in str(error) and "picture 4, picture 5" in str(error), error
+    assert "step 2" in str(error) and "picture 4, picture 5" in str(error), error
 else:
     raise AssertionError("a loss that is not finite went unnoticed")
 print("done")

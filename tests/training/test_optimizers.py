@@ -170,6 +170,57 @@ def test_adam_follows_the_schedule_without_a_rate_of_its_own():
     assert rates == pytest.approx([1.0, 0.75, 0.5])
 
 
+def test_adam_keeps_the_shares_that_it_is_told():
+    rule = train_config.AdamConfig(
+        learning_rate=0.1, beta_1=0.5, beta_2=0.75, epsilon=1.0
+    )
+    optimizer = optimizers.build_optimizer(poly_config(optimizer=rule))
+    weight = keras.Variable([1.0], name="kernel")
+    optimizer.apply([tf.constant([2.0])], [weight])
+    # m = 0.5 g, v = 0.25 g^2, rate 0.1 * sqrt(1 - 0.75) / (1 - 0.5).
+    assert float(weight[0]) == pytest.approx(1 - 0.1 * 1.0 / (1.0 + 1.0))
+
+
+def test_decoupled_decay_takes_its_share_off_the_kernels_alone():
+    rule = train_config.AdamConfig(learning_rate=0.1, weight_decay=0.5)
+    optimizer = optimizers.build_optimizer(poly_config(optimizer=rule))
+    assert isinstance(optimizer, optimizers.DecoupledAdam)
+    names = ("kernel", "depthwise_kernel", "bias", "gamma")
+    weights = [keras.Variable([2.0], name=name) for name in names]
+    optimizer.build(weights)
+    optimizer.apply([tf.constant([0.0])] * 4, weights)
+    # 2 - 0.1 * 0.5 * 2; without a gradient Adam itself moves nothing.
+    assert [float(weight[0]) for weight in weights] == pytest.approx([1.9, 2, 2, 2])
+
+
+def test_adam_without_decay_is_keras_own():
+    rule = train_config.AdamConfig()
+    optimizer = optimizers.build_optimizer(poly_config(optimizer=rule))
+    assert type(optimizer) is keras.optimizers.Adam
+    assert (optimizer.beta_1, optimizer.beta_2) == (0.9, 0.999)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1024.0])
+def test_clip_gradients_by_hand(scale):
+    gradients = [scale * tf.constant([3.0, 0.0]), None, scale * tf.constant(4.0)]
+    clipped, norm = optimizers.clip_gradients(gradients, norm=1.0, scale=scale)
+    assert float(norm) == pytest.approx(5.0)
+    np.testing.assert_allclose(clipped[0], [0.6 * scale, 0.0], rtol=1e-6)
+    assert clipped[1] is None
+    assert float(clipped[2]) == pytest.approx(0.8 * scale)
+    short, norm = optimizers.clip_gradients(gradients, norm=6.0, scale=scale)
+    assert float(norm) == pytest.approx(5.0)
+    np.testing.assert_array_equal(short[0], gradients[0])
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_clip_gradients_does_not_hide_what_is_not_finite(bad):
+    gradients = [tf.constant([bad, 1.0]), tf.constant(4.0)]
+    clipped, norm = optimizers.clip_gradients(gradients, norm=1.0)
+    assert not np.isfinite(norm)
+    assert not np.isfinite(clipped[0]).all()
+
+
 def test_float16_scales_the_loss():
     optimizer = optimizers.build_optimizer(poly_config(precision="mixed_float16"))
     weight = keras.Variable([1.0], name="kernel")

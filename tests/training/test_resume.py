@@ -12,6 +12,7 @@ import pytest
 from deeplab_tf.training import checkpointing
 
 STEPS = 30
+PARTS = 2
 
 TRAIN = f"""
 import sys
@@ -29,7 +30,11 @@ class Slow(keras.callbacks.Callback):
 models.build_model = toy_run.build_toy_model
 train.train(
     toy_run.toy_recipe(
-        steps={STEPS}, save_interval_steps=3, eval_interval_steps=10
+        steps={STEPS},
+        save_interval_steps=3,
+        eval_interval_steps=10,
+        gradient_accumulation={PARTS},
+        moving_average_decay=0.9,
     ),
     workdir=sys.argv[1],
     source=toy_run.toy_source("train"),
@@ -87,7 +92,12 @@ def test_killed_training_ends_with_the_same_weights_bit_for_bit(tmp_path, root):
     assert first.keys() == second.keys()
     for key, value in first.items():
         np.testing.assert_array_equal(value, second[key], err_msg=f"{key}, {moments}")
-    assert first["model/seed/0"][1] == STEPS, "each step draws one dropout mask"
+    assert first["model/seed/0"][1] == STEPS * PARTS, "each part draws a dropout mask"
+    averages = [key for key in first if key.endswith("kernel/ExponentialMovingAverage")]
+    assert len(averages) == 2
+    for key in averages:
+        weight = first[key.removesuffix("/ExponentialMovingAverage")]
+        assert np.abs(first[key] - weight).max() > 0
     best = [
         checkpointing.read_checkpoint(folder / "best") for folder in (whole, broken)
     ]

@@ -2,6 +2,7 @@
 import dataclasses
 import logging
 import os
+import re
 import signal
 import types
 
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import models
+from deeplab_tf.checkpoints.load import load_checkpoint
 from deeplab_tf.data import sources
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.training import checkpointing, history, loop, train, validation
@@ -145,7 +147,7 @@ def test_train_stops_at_a_bad_loss_and_keeps_the_last_good_checkpoint(tmp_path):
         model.get_layer("logits").bias.assign(np.full(6, np.nan))
 
     recipe = toy_run.toy_recipe(save_interval_steps=1, log_steps=100)
-    with pytest.raises(loop.NonFiniteLossError, match=r"step 3\. .*train_00000\d, "):
+    with pytest.raises(loop.NonFiniteLossError, match=r"step 4\. .*train_00000\d, "):
         train_toy(tmp_path, recipe=recipe, callbacks=[AtStep(3, spoil)])
     assert steps_of(tmp_path) == [1, 2, 3]
     for tensor in checkpointing.read_checkpoint(tmp_path).values():
@@ -218,10 +220,104 @@ def test_warn_of_slow_norm(caplog, steps, momentum, warned):
     assert not caplog.text
 
 
+def replicas(number):
+    return types.SimpleNamespace(num_replicas_in_sync=number)
+
+
 def test_check_batch_size_wants_equal_shares():
-    replicas = types.SimpleNamespace(num_replicas_in_sync=3)
     with pytest.raises(ValueError, match="multiple of the 3 replicas, got 4"):
-        train.check_batch_size(toy_run.toy_recipe(), replicas)
+        train.check_batch_size(toy_run.toy_recipe(), replicas(3))
+    recipe = toy_run.toy_recipe(gradient_accumulation=4)
+    train.check_batch_size(recipe, replicas(1))
+    with pytest.raises(ValueError, match=r"2 replicas times .*, 4, got 4"):
+        train.check_batch_size(recipe, replicas(2))
+
+
+@pytest.mark.parametrize(
+    ("options", "number", "is_shared", "expected"),
+    [
+        ({"batch_size": 12}, 1, False, None),
+        ({"batch_size": 11}, 1, False, "11 images at a time"),
+        ({"batch_size": 4, "fine_tune_batch_norm": False}, 1, False, None),
+        ({"batch_size": 16}, 2, False, "8 images .* or give --synchronized_norm"),
+        ({"batch_size": 16}, 2, True, None),
+        (
+            {"batch_size": 32, "gradient_accumulation": 4},
+            2,
+            True,
+            "8 images .*=false, or lower --gradient_accumulation, or raise --train_ba",
+        ),
+    ],
+)
+def test_warn_of_small_batches(caplog, options, number, is_shared, expected):
+    recipe = toy_run.toy_recipe(**options)
+    style = dataclasses.replace(recipe.model.head_style, synchronized_norm=is_shared)
+    model = dataclasses.replace(recipe.model, backbone_style=style, head_style=style)
+    train.warn_of_small_batches(
+        dataclasses.replace(recipe, model=model), replicas(number)
+    )
+    if expected is None:
+        assert not caplog.text
+    else:
+        assert "--fine_tune_batch_norm=false" in caplog.text
+        assert re.search(expected, caplog.text)
+
+
+def test_hard_pixels_of_parts_are_warned_of(caplog):
+    loss = SoftmaxCrossEntropy(top_k_fraction=0.5)
+    train.warn_of_hard_pixels(toy_run.toy_recipe(loss=loss))
+    assert not caplog.text
+    train.warn_of_hard_pixels(toy_run.toy_recipe(loss=loss, gradient_accumulation=2))
+    assert "each of the 2 parts" in caplog.text
+
+
+@pytest.mark.slow
+def test_moving_averages_are_saved_scored_and_loaded(tmp_path):
+    lines = []
+    recipe = toy_run.toy_recipe(moving_average_decay=0.9, eval_interval_steps=3)
+    result = train_toy(tmp_path, recipe=recipe, write=lines.append)
+    assert any("validation mIoU of the moving averages 0." in line for line in lines)
+    tensors = checkpointing.read_checkpoint(result.best_checkpoint)
+    model = toy_run.build_toy_model(recipe.model)
+    report = load_checkpoint(model, result.best_checkpoint)
+    assert "Moving averages of the weights from" in str(report)
+    for weight in model.weights:
+        key = f"model/{weight.path}"
+        np.testing.assert_array_equal(
+            weight.numpy(), tensors[f"{key}/ExponentialMovingAverage"]
+        )
+    # What validation scored is what a user loads.
+    scoring = validation.Validation(
+        model,
+        recipe=recipe,
+        info=train.read_dataset_info(recipe, None),
+        source=toy_run.toy_source("val"),
+    )
+    assert scoring.evaluate().mean_iou == pytest.approx(result.best_miou, abs=1e-12)
+    load_checkpoint(model, result.best_checkpoint, use_moving_averages=False)
+    kernel = model.get_layer("conv").kernel.numpy()
+    np.testing.assert_array_equal(kernel, tensors["model/conv/kernel"])
+    average = tensors["model/conv/kernel/ExponentialMovingAverage"]
+    assert np.abs(kernel - average).max() > 0
+
+
+@pytest.mark.slow
+def test_another_number_of_parts_goes_on_with_a_run(tmp_path):
+    train_toy(tmp_path, recipe=toy_run.toy_recipe(steps=2))
+    recipe = toy_run.toy_recipe(steps=4, gradient_accumulation=2)
+    assert train_toy(tmp_path, recipe=recipe).step == 4
+
+
+@pytest.mark.slow
+def test_float16_goes_on_with_its_loss_scale(tmp_path):
+    recipe = toy_run.toy_recipe(steps=2, precision="mixed_float16")
+    train_toy(tmp_path, recipe=recipe)
+    scale = "optimizer/loss_scale_optimizer/dynamic_scale"
+    assert checkpointing.read_checkpoint(tmp_path)[scale] == 2.0**15
+    recipe = dataclasses.replace(
+        recipe, train=dataclasses.replace(recipe.train, steps=4)
+    )
+    assert train_toy(tmp_path, recipe=recipe).step == 4
 
 
 def test_train_without_a_validation_split(tmp_path):
