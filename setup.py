@@ -38,6 +38,7 @@ setup(
             "deeplab-train = deeplab_tf.cli.train:main",
             "deeplab-eval = deeplab_tf.cli.eval:main",
             "deeplab-vis = deeplab_tf.cli.vis:main",
+            "deeplab-predict = deeplab_tf.cli.predict:main",
             "deeplab-export = deeplab_tf.cli.export_model:main",
             "deeplab-summary = deeplab_tf.cli.summary:main",
             "deeplab-demo = deeplab_tf.cli.demo:main",

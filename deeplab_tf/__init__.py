@@ -37,12 +37,22 @@ _PUBLIC = {
     "export_tflite": ("deeplab_tf.export.tflite", "export_tflite"),
     "fit_model": ("deeplab_tf.training.fit", "fit_model"),
     "fit_to_crop": ("deeplab_tf.inference.fit_to_crop", "fit_to_crop"),
+    "frozen_graph_predictor": (
+        "deeplab_tf.inference.saved_model_predictor",
+        "frozen_graph_predictor",
+    ),
     "get_recipe": ("deeplab_tf.recipes", "get_recipe"),
     "list_recipes": ("deeplab_tf.recipes", "list_recipes"),
     "load_checkpoint": ("deeplab_tf.checkpoints.load", "load_checkpoint"),
     "multi_scale": ("deeplab_tf.inference.multi_scale", "multi_scale"),
     "overlay": ("deeplab_tf.visualization.overlay", "overlay"),
     "predictor": ("deeplab_tf.inference.predictor", "predictor"),
+    "saved_model_predictor": (
+        "deeplab_tf.inference.saved_model_predictor",
+        "saved_model_predictor",
+    ),
+    "sliding_window": ("deeplab_tf.inference.sliding_window", "sliding_window"),
+    "tflite_predictor": ("deeplab_tf.inference.tflite_predictor", "tflite_predictor"),
     "train": ("deeplab_tf.training.train", "train"),
 }
 

@@ -107,7 +107,7 @@ def _say(text: str) -> None:
 def _load(recipe: Any, checkpoint: str) -> tuple[Any, Any]:
     """Returns the trained network and its predictor."""
     from deeplab_tf.checkpoints.load import load_checkpoint
-    from deeplab_tf.export.signatures import build_predictor
+    from deeplab_tf.inference.build_predictor import build_predictor
     from deeplab_tf.models import build_model
 
     model = build_model(recipe.model)

@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0.
 """Exports a checkpoint: SavedModel, frozen graph, TFLite."""
 
-import dataclasses
 import pathlib
 from typing import Any
 
@@ -9,10 +8,8 @@ from absl import flags as absl_flags
 
 from deeplab_tf.cli import flags
 from deeplab_tf.cli.output_paths import check_writable
+from deeplab_tf.cli.prediction_flags import evaluation_from_flags, image_size_from_flags
 from deeplab_tf.cli.reporting import run_main
-from deeplab_tf.config.data import DataConfig
-from deeplab_tf.config.evaluation import EvaluationConfig
-from deeplab_tf.config.recipe import Recipe
 
 FORMATS = ("saved_model", "tflite")
 # Formats that somebody may expect from the name of the path.
@@ -21,7 +18,7 @@ _OTHER_SUFFIXES = (".h5", ".hdf5", ".keras", ".mlmodel", ".onnx", ".pbtxt", ".zi
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.define("resize", "model", "export", "flip", output_stride=8)
+    flags.define("resize", "model", "export", "flip", "dataset", output_stride=8)
     absl_flags.DEFINE_multi_enum(
         "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
     )
@@ -39,6 +36,7 @@ def run() -> None:
         check_writable(path, flag="export_path")
 
     # Imported late, so that wrong flags are told at once.
+    from deeplab_tf.cli.class_names import find_dataset
     from deeplab_tf.cli.network import open_network
     from deeplab_tf.export.saved_model import export_frozen_graph, export_saved_model
     from deeplab_tf.export.tflite import export_tflite
@@ -52,7 +50,16 @@ def run() -> None:
         print(network.report)
         evaluation = evaluation_from_flags(network.recipe)
         image_size = image_size_from_flags(network.recipe)
-        common: dict[str, Any] = {"config": network.config, "evaluation": evaluation}
+        dataset = find_dataset(
+            network.recipe,
+            folder=pathlib.Path(network.prefix).parent,
+            num_classes=network.config.num_classes,
+        )
+        common: dict[str, Any] = {
+            "config": network.config,
+            "evaluation": evaluation,
+            "dataset": dataset,
+        }
         for format_, path in paths.items():
             if format_ == "tflite":
                 result = export_tflite(network.model, path, **common)
@@ -101,37 +108,6 @@ def plan_paths(target: pathlib.Path, formats: list[str]) -> dict[str, pathlib.Pa
         return {"saved_model": target}
     names = {"saved_model": "saved_model", "tflite": "model.tflite"}
     return {format_: target / names[format_] for format_ in formats}
-
-
-def evaluation_from_flags(recipe: Recipe | None) -> EvaluationConfig:
-    """Returns crop, scales and flip: a given flag wins over the recipe."""
-    defaults = EvaluationConfig() if recipe is None else recipe.evaluation
-    changes: dict[str, Any] = {}
-    if flags.is_given("crop_size"):
-        changes["crop_size"] = flags.size("crop_size")
-    if flags.is_given("inference_scales"):
-        changes["scales"] = flags.value("inference_scales")
-    if flags.is_given("prediction_with_upsampled_logits"):
-        changes["upsample_logits"] = flags.value("prediction_with_upsampled_logits")
-    if flags.is_given("add_flipped_images"):
-        changes["flip"] = flags.value("add_flipped_images")
-    if flags.FLAGS["pad_to_crop"].present:
-        changes["pad_to_crop"] = flags.FLAGS.pad_to_crop
-    return dataclasses.replace(defaults, **changes)
-
-
-def image_size_from_flags(recipe: Recipe | None) -> Any:
-    """Returns the resizing of images: a given flag wins over the recipe."""
-    from deeplab_tf.export.signatures import ImageSize
-
-    data = DataConfig() if recipe is None else recipe.data
-    names = [field.name for field in dataclasses.fields(ImageSize)]
-    return ImageSize(
-        **{
-            name: flags.value(name) if flags.is_given(name) else getattr(data, name)
-            for name in names
-        }
-    )
 
 
 def main() -> None:

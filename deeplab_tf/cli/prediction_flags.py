@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""What eval.py and vis.py share: checkpoints, network, split and flags of prediction.
+"""What commands that predict share: checkpoints, network, split and flags.
 
 A flag that was given wins over the recipe beside the checkpoint (network, crop, scales,
 resizing) and over `dataset.json` (data); these win over the original's defaults.
@@ -190,21 +190,11 @@ def data_config(recipe: Recipe | None, info: Any, names: SplitFlags) -> DataConf
 
 def evaluation_config(recipe: Recipe | None, names: SplitFlags) -> EvaluationConfig:
     """Returns crop, scales, flip and batch size: a given flag wins over the recipe."""
-    config = EvaluationConfig() if recipe is None else recipe.evaluation
-    changes: dict[str, Any] = {}
-    if flags.is_given(names.crop_size):
-        changes["crop_size"] = flags.size(names.crop_size)
-    if flags.is_given("eval_scales"):
-        changes["scales"] = flags.value("eval_scales")
-    if flags.is_given("prediction_with_upsampled_logits"):
-        changes["upsample_logits"] = flags.value("prediction_with_upsampled_logits")
-    if flags.is_given("add_flipped_images"):
-        changes["flip"] = flags.value("add_flipped_images")
-    if flags.is_given("pad_to_crop"):
-        changes["pad_to_crop"] = flags.FLAGS.pad_to_crop
+    config = evaluation_from_flags(
+        recipe, crop_size=names.crop_size, scales="eval_scales"
+    )
     if flags.is_given(names.batch_size):
-        changes["batch_size"] = flags.value(names.batch_size)
-    config = dataclasses.replace(config, **changes)
+        config = dataclasses.replace(config, batch_size=flags.value(names.batch_size))
     if config.batch_size < 1:
         raise ValueError(
             f"--{names.batch_size} must be at least 1, got {config.batch_size}."
@@ -214,9 +204,51 @@ def evaluation_config(recipe: Recipe | None, names: SplitFlags) -> EvaluationCon
 
 def resizing(data: DataConfig) -> Any:
     """Returns how images are resized, for a predictor that resizes them itself."""
-    from deeplab_tf.export.signatures import ImageSize
+    from deeplab_tf.inference.build_predictor import ImageSize
 
     return ImageSize(**{name: getattr(data, name) for name in _RESIZE_FIELDS})
+
+
+def evaluation_from_flags(
+    recipe: Recipe | None,
+    *,
+    crop_size: str = "crop_size",
+    scales: str = "inference_scales",
+) -> EvaluationConfig:
+    """Returns crop, scales and flip: a given flag wins over the recipe.
+
+    Args:
+        recipe: beside the checkpoint, if there is one.
+        crop_size: name of the flag of the crop.
+        scales: name of the flag of the scales.
+    """
+    defaults = EvaluationConfig() if recipe is None else recipe.evaluation
+    changes: dict[str, Any] = {}
+    if flags.is_given(crop_size):
+        changes["crop_size"] = flags.size(crop_size)
+    if flags.is_given(scales):
+        changes["scales"] = flags.value(scales)
+    if flags.is_given("prediction_with_upsampled_logits"):
+        changes["upsample_logits"] = flags.value("prediction_with_upsampled_logits")
+    if flags.is_given("add_flipped_images"):
+        changes["flip"] = flags.value("add_flipped_images")
+    if flags.is_given("pad_to_crop"):
+        changes["pad_to_crop"] = flags.FLAGS.pad_to_crop
+    return dataclasses.replace(defaults, **changes)
+
+
+def image_size_from_flags(recipe: Recipe | None) -> Any:
+    """Returns the resizing of images: a given flag wins over the recipe."""
+    from deeplab_tf.inference.build_predictor import ImageSize
+
+    data = DataConfig() if recipe is None else recipe.data
+    names = [field.name for field in dataclasses.fields(ImageSize)]
+    return ImageSize(
+        **{
+            name: flags.value(name) if flags.is_given(name) else getattr(data, name)
+            for name in names
+        }
+    )
 
 
 def equal_size_batches(

@@ -22,19 +22,21 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ASSERTION = re.compile(r"assertion failed: \[(.+?)\]\s", re.DOTALL)
 
 
-def run_main(function: Callable[[], None]) -> None:
+def run_main(function: Callable[..., None], *, takes_arguments: bool = False) -> None:
     """Runs a command under absl; bad input ends with a message and exit code 1.
 
     Args:
-        function: the command, called without arguments once the flags are parsed.
+        function: the command, called once the flags are parsed.
+        takes_arguments: whether it is called with what stands on the command line
+            besides flags; otherwise that is an error.
     """
 
     def call(argv: list[str]) -> None:
         _set_up_logging()
-        if len(argv) > 1:
+        if len(argv) > 1 and not takes_arguments:
             fail(f"unexpected argument {argv[1]!r}: flags are written --name=value.")
         try:
-            function()
+            function(*([argv[1:]] if takes_arguments else []))
         except KeyboardInterrupt:
             fail("interrupted.", code=130)
         except Exception as error:

@@ -15,11 +15,27 @@ from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.export import comparison, signatures
 from deeplab_tf.export.comparison import Comparison
-from deeplab_tf.export.signatures import ImageSize
+from deeplab_tf.export.network_json import (
+    EXTRA_FOLDER,
+    ClassNames,
+    describe_network,
+    write_network_json,
+)
 from deeplab_tf.export.whole_file import write_whole
+from deeplab_tf.inference.build_predictor import (
+    ImageSize,
+    build_predictor,
+    is_multi_scale,
+)
 
-# What TensorFlow writes into the folder of a SavedModel.
-_SAVED_MODEL_ENTRIES = {"saved_model.pb", "fingerprint.pb", "variables", "assets"}
+# What TensorFlow writes into the folder of a SavedModel, and we.
+_SAVED_MODEL_ENTRIES = {
+    "saved_model.pb",
+    "fingerprint.pb",
+    "variables",
+    "assets",
+    EXTRA_FOLDER,
+}
 
 
 def export_saved_model(
@@ -29,6 +45,7 @@ def export_saved_model(
     config: ModelConfig,
     evaluation: EvaluationConfig,
     image_size: ImageSize | None = None,
+    dataset: ClassNames | None = None,
 ) -> Comparison:
     """Writes a SavedModel, runs it and compares it with the model.
 
@@ -38,6 +55,7 @@ def export_saved_model(
         config: of the network.
         evaluation: crop, scales and flip, which go into the graph.
         image_size: resizing, which goes into the graph; None resizes nothing.
+        dataset: names and colours of the classes, which go into `network.json`.
 
     Returns:
         The comparison, which is also stored beside the folder.
@@ -47,11 +65,10 @@ def export_saved_model(
     """
     path = pathlib.Path(path)
     _check_replaceable(path)
-    predict = signatures.build_predictor(
-        model, config, evaluation, image_size=image_size
-    )
+    info = describe_network(config, evaluation, dataset=dataset, image_size=image_size)
+    predict = build_predictor(model, config, evaluation, image_size=image_size)
     functions = signatures.build_signatures(
-        predict, with_logits=not signatures.is_multi_scale(evaluation)
+        predict, with_logits=not is_multi_scale(evaluation)
     )
     module = tf.Module()
     module.model_variables = [variable.value for variable in model.variables]
@@ -61,6 +78,7 @@ def export_saved_model(
     shutil.rmtree(partial, ignore_errors=True)
     try:
         tf.saved_model.save(module, str(partial), signatures=functions)
+        write_network_json(partial, info)
         _replace_folder(partial, path)
     except tf.errors.OpError as error:
         raise OSError(
@@ -89,6 +107,7 @@ def export_frozen_graph(
     config: ModelConfig,
     evaluation: EvaluationConfig,
     image_size: ImageSize | None = None,
+    dataset: ClassNames | None = None,
 ) -> Comparison:
     """Writes a TensorFlow 1 frozen graph, runs it and compares it with the model.
 
@@ -101,14 +120,14 @@ def export_frozen_graph(
         config: of the network.
         evaluation: crop, scales and flip, which go into the graph.
         image_size: resizing, which goes into the graph; None resizes nothing.
+        dataset: names and colours of the classes, which go into `network.json`.
 
     Returns:
         The comparison, which is also stored beside the file.
     """
     path = pathlib.Path(path)
-    predict = signatures.build_predictor(
-        model, config, evaluation, image_size=image_size
-    )
+    info = describe_network(config, evaluation, dataset=dataset, image_size=image_size)
+    predict = build_predictor(model, config, evaluation, image_size=image_size)
     functions = signatures.build_signatures(predict, with_logits=False)
     concrete = functions["serving_default"].get_concrete_function()
     frozen = convert_variables_to_constants_v2(concrete)
@@ -125,6 +144,7 @@ def export_frozen_graph(
         )
         tf.identity(labels, name=signatures.OUTPUT_NAME)
     write_whole(path, graph.as_graph_def().SerializeToString())
+    write_network_json(path, info)
     select = predict.select(["labels"])
     # Not as a context manager: that would turn eager execution off for the model.
     session = tf.compat.v1.Session(graph=_read_graph(path))

@@ -4,7 +4,6 @@
 import dataclasses
 import os
 import pathlib
-import warnings
 
 import keras
 import numpy as np
@@ -14,7 +13,14 @@ from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.export import comparison, signatures
 from deeplab_tf.export.comparison import Comparison
+from deeplab_tf.export.network_json import (
+    ClassNames,
+    describe_network,
+    write_network_json,
+)
 from deeplab_tf.export.whole_file import write_whole
+from deeplab_tf.inference.build_predictor import build_predictor
+from deeplab_tf.inference.tflite_predictor import open_interpreter
 
 
 def export_tflite(
@@ -23,6 +29,7 @@ def export_tflite(
     *,
     config: ModelConfig,
     evaluation: EvaluationConfig,
+    dataset: ClassNames | None = None,
 ) -> Comparison:
     """Writes a float32 TFLite file, runs it and compares it with the model.
 
@@ -35,6 +42,7 @@ def export_tflite(
         path: the file.
         config: of the network.
         evaluation: crop, scales and flip, which go into the graph.
+        dataset: names and colours of the classes, which go into `network.json`.
 
     Returns:
         The comparison, which is also stored beside the file.
@@ -43,7 +51,8 @@ def export_tflite(
         ValueError: the file holds operations that phones lack.
     """
     path = pathlib.Path(path)
-    predict = signatures.build_predictor(
+    info = describe_network(config, evaluation, dataset=dataset)
+    predict = build_predictor(
         model, config, dataclasses.replace(evaluation, pad_to_crop=False)
     ).select(["labels"])
     height, width = evaluation.crop_size
@@ -64,6 +73,7 @@ def export_tflite(
     content = converter.convert()
     _check_operations(content, path)
     write_whole(path, content)
+    write_network_json(path, info)
     run = load_tflite(path)
     return comparison.compare(
         path,
@@ -76,8 +86,7 @@ def export_tflite(
 
 def load_tflite(path: str | os.PathLike):
     """Returns a function uint8 [1, H, W, 3] -> int32 [1, H, W] that runs a file."""
-    interpreter = _interpreter(path=os.fspath(path))
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(path=path)
     input_index = interpreter.get_input_details()[0]["index"]
     output_index = interpreter.get_output_details()[0]["index"]
 
@@ -93,25 +102,8 @@ def list_operations(content: bytes) -> list[str]:
     """Returns the names of the operations of a TFLite file, in order."""
     # Without a delegate: one would show itself instead of what it runs.
     plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = _interpreter(content=content, resolver=plain)
+    interpreter = open_interpreter(content=content, resolver=plain)
     return [op["op_name"] for op in interpreter._get_ops_details()]
-
-
-def _interpreter(
-    *,
-    path: str | None = None,
-    content: bytes | None = None,
-    resolver=tf.lite.experimental.OpResolverType.AUTO,
-):
-    with warnings.catch_warnings():
-        # TensorFlow announces that it will give this class to another package.
-        warnings.simplefilter("ignore")
-        return tf.lite.Interpreter(
-            model_path=path,
-            model_content=content,
-            experimental_op_resolver_type=resolver,
-            num_threads=os.cpu_count(),
-        )
 
 
 def _check_operations(content: bytes, path: pathlib.Path) -> None:

@@ -3,10 +3,11 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from deeplab_tf.layers import resize
@@ -29,10 +30,14 @@ class Predictor:
             operations that work with unknown batch, height and width.
         logits_stride: image size over size of `semantic`; None where there are no
             logits on the grid of the image.
+        host_function: what an eager call runs in place of that graph: an array
+            [B, H, W, 3] of any number type -> Outputs of arrays. See
+            `host_predictor`.
     """
 
     function: Callable[[tf.Tensor], Outputs]
     logits_stride: int | None = None
+    host_function: Callable[[np.ndarray], Outputs] | None = None
 
     def __call__(self, images: Any) -> Outputs:
         """Predicts images.
@@ -43,21 +48,23 @@ class Predictor:
         Returns:
             Outputs of these images, without a batch axis where `images` has none.
         """
-        images = tf.convert_to_tensor(images)
-        rank = images.shape.rank
+        if self.host_function is not None and tf.executing_eagerly():
+            images = np.asarray(images)
+            run: Any = self.host_function
+        else:
+            images = tf.cast(tf.convert_to_tensor(images), tf.float32)
+            run = self._graph if tf.executing_eagerly() else self.function
+        rank = len(images.shape)
         if rank not in (3, 4) or images.shape[-1] not in (3, None):
             raise ValueError(
                 "Images must be [batch, height, width, 3] or [height, width, 3], got "
                 f"the shape {images.shape}."
             )
-        images = tf.cast(images, tf.float32)
-        batch = images if rank == 4 else images[None]
-        batch = tf.ensure_shape(batch, [None, None, None, 3])
-        run = self._graph if tf.executing_eagerly() else self.function
-        outputs = run(batch)
+        if isinstance(images, tf.Tensor):
+            images = tf.ensure_shape(images, [*[None] * (rank - 1), 3])
         if rank == 4:
-            return outputs
-        batched = cast(dict[str, Any], outputs)
+            return run(images)
+        batched = cast(dict[str, Any], run(images[None]))
         return cast(Outputs, {name: value[0] for name, value in batched.items()})
 
     def select(self, names: Collection[str]) -> "Predictor":
@@ -73,17 +80,14 @@ class Predictor:
         if selection in self._selections:
             return self._selections[selection]
 
-        def select_outputs(images: tf.Tensor) -> Outputs:
-            outputs = cast(dict[str, Any], self.function(images))
-            missing = sorted(set(selection) - set(outputs))
-            if missing:
-                raise ValueError(
-                    f"This predictor has no output {', '.join(missing)}: it has "
-                    f"{', '.join(sorted(outputs))}."
-                )
-            return cast(Outputs, {name: outputs[name] for name in selection})
+        def select_of(function: Callable[[Any], Outputs]) -> Callable[[Any], Outputs]:
+            return lambda images: _select(function(images), selection)
 
-        selected = dataclasses.replace(self, function=select_outputs)
+        selected = dataclasses.replace(
+            self,
+            function=select_of(self.function),
+            host_function=self.host_function and select_of(self.host_function),
+        )
         self._selections[selection] = selected
         return selected
 
@@ -96,6 +100,54 @@ class Predictor:
     def _graph(self) -> Callable[[tf.Tensor], Outputs]:
         signature = [tf.TensorSpec([None, None, None, 3], tf.float32)]
         return tf.function(self.function, input_signature=signature)
+
+
+def _select(outputs: Outputs, names: Collection[str]) -> Outputs:
+    """Returns Outputs with the named values alone.
+
+    Raises:
+        ValueError: one of them is not there.
+    """
+    values = cast(dict[str, Any], outputs)
+    if missing := sorted(set(names) - set(values)):
+        raise ValueError(
+            f"This predictor has no output {', '.join(missing)}: it has "
+            f"{', '.join(sorted(values))}."
+        )
+    return cast(Outputs, {name: values[name] for name in names})
+
+
+def host_predictor(
+    run: Callable[[np.ndarray], Outputs], *, dtypes: Mapping[str, tf.DType]
+) -> Predictor:
+    """Returns the predictor of a function of arrays.
+
+    It works inside graphs, for other predictors to wrap, but it is no part of them:
+    a graph that holds it cannot be exported.
+
+    Args:
+        run: an array [B, H, W, 3] of any number type -> Outputs of arrays.
+        dtypes: type of each output that `run` gives.
+    """
+    shapes = {"labels": [None] * 3, "probabilities": [None] * 4}
+    names = sorted(dtypes)
+
+    def run_on_host(images: np.ndarray) -> list[Any]:
+        outputs = cast(dict[str, Any], run(images))
+        return [outputs[name] for name in names]
+
+    def function(images: tf.Tensor) -> Outputs:
+        types = [dtypes[name] for name in names]
+        values = tf.numpy_function(run_on_host, [images], types)
+        return cast(
+            Outputs,
+            {
+                name: tf.ensure_shape(value, shapes[name])
+                for name, value in zip(names, values, strict=True)
+            },
+        )
+
+    return Predictor(function=function, host_function=run)
 
 
 def predictor(

@@ -31,6 +31,8 @@ _PAPER_COLOR = (255, 255, 255)
 _INK_COLOR = (20, 20, 20)
 # Smaller pictures are enlarged by a whole factor, so that titles fit above them.
 _MIN_COLUMN_WIDTH = 192
+# Pixels that are mixed at a time.
+_BAND_PIXELS = 1 << 20
 
 
 def overlay(
@@ -55,11 +57,18 @@ def overlay(
     """
     image, labels = to_uint8(image), np.asarray(labels)
     _check_same_size(image, labels)
-    colors = palettes.color_labels(labels, palette, ignore_label=ignore_label)
-    mixture = np.rint((1.0 - alpha) * image + alpha * colors).astype(np.uint8)
-    if ignore_label is None:
-        return mixture
-    return np.where((labels == ignore_label)[..., None], image, mixture)
+    result = np.empty_like(image)
+    # Some rows at a time: the mixture takes many times the memory of the image.
+    rows = max(1, _BAND_PIXELS // max(1, image.shape[1]))
+    for top in range(0, len(image), rows):
+        band = slice(top, top + rows)
+        colors = palettes.color_labels(labels[band], palette, ignore_label=ignore_label)
+        mixture = np.rint((1.0 - alpha) * image[band] + alpha * colors)
+        if ignore_label is not None:
+            is_ignored = (labels[band] == ignore_label)[..., None]
+            mixture = np.where(is_ignored, image[band], mixture)
+        result[band] = mixture
+    return result
 
 
 def error_map(labels: Any, predictions: Any, *, ignore_label: int) -> np.ndarray:
@@ -154,12 +163,17 @@ def save_picture(picture: Any, path: str | os.PathLike[str]) -> None:
     _save(Image.fromarray(to_uint8(picture)), path)
 
 
-def save_labels(labels: Any, path: str | os.PathLike[str]) -> None:
-    """Writes class ids as the grey values of a PNG, of 16 bits above 255.
+def save_labels(
+    labels: Any, path: str | os.PathLike[str], *, palette: Any = None
+) -> None:
+    """Writes class ids as the pixel values of a PNG, of 16 bits above 255.
 
     Args:
         labels: [H, W] integers, 0 to 65535.
         path: of the file; its folder is made if it does not exist.
+        palette: [num_colors, 3] RGB in 0..255, in which viewers show the ids of up to
+            255; None: grey values. Readers that take palettes for colours, such as
+            TensorFlow's, give those in place of ids.
     """
     labels = np.asarray(labels)
     if labels.size and not 0 <= labels.min() <= labels.max() <= 65535:
@@ -168,7 +182,11 @@ def save_labels(labels: Any, path: str | os.PathLike[str]) -> None:
         )
     needs_16_bits = labels.size and labels.max() > 255
     grey_type = np.uint16 if needs_16_bits else np.uint8
-    _save(Image.fromarray(labels.astype(grey_type)), path)
+    picture = Image.fromarray(labels.astype(grey_type))
+    if palette is not None and not needs_16_bits:
+        colors = np.asarray(palette, np.uint8)[:256]
+        picture.putpalette(colors.ravel().tolist())
+    _save(picture, path)
 
 
 def to_uint8(image: Any) -> np.ndarray:

@@ -6,12 +6,14 @@ import tarfile
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.cli import export_model
+from deeplab_tf.cli import export_model, prediction_flags
 from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.data.catalog.shapes import SHAPES
 from deeplab_tf.export import comparison
+from deeplab_tf.export.network_json import read_network_json
 from deeplab_tf.export.tflite import load_tflite
 from tests.cli.command import parsed_flags, run_command
 
@@ -55,8 +57,8 @@ def test_given_flags_win_over_the_recipe():
         evaluation=EvaluationConfig(crop_size=(33, 65), scales=(0.5,), flip=True),
     )
     with parsed_flags("export_model"):
-        assert export_model.evaluation_from_flags(None) == EvaluationConfig()
-        assert export_model.evaluation_from_flags(recipe) == recipe.evaluation
+        assert prediction_flags.evaluation_from_flags(None) == EvaluationConfig()
+        assert prediction_flags.evaluation_from_flags(recipe) == recipe.evaluation
     arguments = [
         "--crop_size=97",
         "--crop_size=129",
@@ -65,36 +67,31 @@ def test_given_flags_win_over_the_recipe():
         "--nopad_to_crop",
     ]
     with parsed_flags("export_model", *arguments):
-        assert export_model.evaluation_from_flags(recipe) == EvaluationConfig(
+        assert prediction_flags.evaluation_from_flags(recipe) == EvaluationConfig(
             crop_size=(97, 129), pad_to_crop=False
         )
 
 
 @pytest.mark.slow
-def test_both_formats_of_a_run_agree_with_each_other(run_folder, tmp_path):
-    result = run_command(
-        "export_model",
-        f"--checkpoint_path={run_folder}",
-        f"--export_path={tmp_path / 'out'}",
-        "--format=saved_model",
-        "--format=tflite",
-    )
-    assert result.code == 0, result.err
+def test_both_formats_of_a_run_agree_with_each_other(exported):
+    result, folder = exported
     assert result.out.count("labels equal to the model's on") == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "model.tflite",
         "model.tflite.comparison.json",
+        "model.tflite.network.json",
         "saved_model",
         "saved_model.comparison.json",
     ]
     for name in ("model.tflite", "saved_model"):
-        stored = json.loads((tmp_path / "out" / f"{name}.comparison.json").read_text())
+        stored = json.loads((folder / f"{name}.comparison.json").read_text())
         assert stored["agreement"] >= 0.999
+        assert read_network_json(folder / name).classes == SHAPES.classes
     (images,) = comparison.probe_images((1, 65, 65), seed=5)
-    module = tf.saved_model.load(str(tmp_path / "out" / "saved_model"))
+    module = tf.saved_model.load(str(folder / "saved_model"))
     serve = module.signatures["serving_default"]
     labels = serve(ImageTensor=tf.constant(images))["SemanticPredictions"].numpy()
-    same = load_tflite(tmp_path / "out" / "model.tflite")(images) == labels
+    same = load_tflite(folder / "model.tflite")(images) == labels
     assert same.mean() >= 0.999
 
 
@@ -122,8 +119,8 @@ def test_resizing_comes_from_the_recipe_unless_it_is_given():
         data=DataConfig(min_resize_value=65, max_resize_value=97),
     )
     with parsed_flags("export_model"):
-        assert export_model.image_size_from_flags(recipe).min_resize_value == 65
-        assert export_model.image_size_from_flags(None).min_resize_value is None
+        assert prediction_flags.image_size_from_flags(recipe).min_resize_value == 65
+        assert prediction_flags.image_size_from_flags(None).min_resize_value is None
     with parsed_flags("export_model", "--min_resize_value=33"):
-        size = export_model.image_size_from_flags(recipe)
+        size = prediction_flags.image_size_from_flags(recipe)
     assert (size.min_resize_value, size.max_resize_value) == (33, 97)

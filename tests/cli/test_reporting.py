@@ -74,6 +74,7 @@ def test_an_unknown_flag_or_value_says_what_there_is(command, argument, word):
         ("eval", "--eval_logdir"),
         ("vis", "--vis_logdir"),
         ("export_model", "--checkpoint_path"),
+        ("predict", "--checkpoint_path"),
     ],
 )
 def test_a_missing_flag_is_named(command, missing):

@@ -11,6 +11,7 @@ from deeplab_tf.config.deeplab_v3 import HEAD_STYLE
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
 from deeplab_tf.config.recipe import rescale_rates
+from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.export import comparison
 from deeplab_tf.models import build_model
 
@@ -21,6 +22,14 @@ CONFIG = DeepLabV3PlusConfig(
     aspp=ASPPConfig(filters=16, atrous_rates=(2, 4)),
     decoder=DecoderConfig(filters=16, projected_filters=8),
     head_style=dataclasses.replace(HEAD_STYLE, norm_momentum=0.0),
+)
+
+CLASSES = DatasetInfo(
+    name="letters",
+    classes=("a", "b", "c", "d", "e"),
+    palette=tuple((50 * i, 10, 20) for i in range(5)),
+    ignore_label=255,
+    splits={},
 )
 
 

@@ -6,8 +6,15 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.config.evaluation import EvaluationConfig
-from deeplab_tf.export import comparison, saved_model, signatures
-from tests.export.networks import build_network
+from deeplab_tf.export import comparison, saved_model
+from deeplab_tf.export.network_json import read_network_json
+from deeplab_tf.inference.build_predictor import build_predictor
+from deeplab_tf.inference.saved_model_predictor import (
+    frozen_graph_predictor,
+    has_probabilities,
+    saved_model_predictor,
+)
+from tests.export.networks import CLASSES, build_network
 
 pytestmark = pytest.mark.slow
 
@@ -25,14 +32,19 @@ def exported(network, tmp_path_factory):
     model, config = network
     path = tmp_path_factory.mktemp("export") / "saved_model"
     result = saved_model.export_saved_model(
-        model, path, config=config, evaluation=EVALUATION
+        model, path, config=config, evaluation=EVALUATION, dataset=CLASSES
     )
     return path, result
 
 
-def test_a_saved_model_has_the_three_signatures(exported):
+def test_a_saved_model_has_all_signatures(exported):
     module = tf.saved_model.load(str(exported[0]))
-    assert sorted(module.signatures) == ["encoded", "logits", "serving_default"]
+    assert sorted(module.signatures) == [
+        "encoded",
+        "logits",
+        "probabilities",
+        "serving_default",
+    ]
     inputs = {
         name: signature.structured_input_signature[1]
         for name, signature in module.signatures.items()
@@ -48,11 +60,41 @@ def test_a_saved_model_has_the_three_signatures(exported):
     assert outputs["serving_default"]["SemanticPredictions"].dtype == tf.int32
     assert outputs["encoded"]["SemanticPredictions"].dtype == tf.int32
     assert outputs["logits"]["SemanticLogits"].dtype == tf.float32
+    probabilities = outputs["probabilities"]["SemanticProbabilities"]
+    assert probabilities.shape.as_list() == [None, None, None, 5]
+
+
+def test_a_saved_model_tells_its_classes_and_crop(exported):
+    assert sorted(path.name for path in exported[0].iterdir()) == [
+        "assets",
+        "assets.extra",
+        "fingerprint.pb",
+        "saved_model.pb",
+        "variables",
+    ]
+    info = read_network_json(exported[0])
+    assert info.classes == CLASSES.classes
+    assert info.palette == CLASSES.palette
+    assert (info.dataset, info.num_classes) == ("letters", 5)
+    assert (info.crop_size, info.output_stride) == ((49, 65), 8)
+
+
+def test_a_saved_model_is_a_predictor(exported, network):
+    expected = build_predictor(*network, EVALUATION)
+    (images,) = comparison.probe_images((2, 33, 40), seed=4)
+    labels = expected(images)["labels"].numpy()
+    found = saved_model_predictor(exported[0])
+    assert set(found(images)) == {"labels"}
+    assert (found(images)["labels"] == labels).mean() >= 0.999
+    assert has_probabilities(exported[0])
+    blended = saved_model_predictor(exported[0], with_probabilities=True)(images[0])
+    assert blended["probabilities"].shape == (33, 40, 5)
+    assert (blended["labels"] == labels[0]).mean() >= 0.999
 
 
 def test_a_saved_model_takes_any_batch_height_and_width(exported, network):
     serve = tf.saved_model.load(str(exported[0])).signatures["serving_default"]
-    predict = signatures.build_predictor(*network, EVALUATION)
+    predict = build_predictor(*network, EVALUATION)
     for size in ((1, 49, 65), (3, 20, 33), (1, 97, 50)):
         (images,) = comparison.probe_images(size, seed=2)
         labels = serve(ImageTensor=tf.constant(images))["SemanticPredictions"].numpy()
@@ -81,7 +123,11 @@ def test_scales_and_flip_are_in_the_graph_without_logits(network, tmp_path):
     )
     assert result.agreement >= 0.999
     module = tf.saved_model.load(str(tmp_path / "m"))
-    assert sorted(module.signatures) == ["encoded", "serving_default"]
+    assert sorted(module.signatures) == [
+        "encoded",
+        "probabilities",
+        "serving_default",
+    ]
     (images,) = comparison.probe_images((1, 49, 65), seed=4)
     labels = module.signatures["serving_default"](ImageTensor=tf.constant(images))
     mirrored = module.signatures["serving_default"](
@@ -134,8 +180,10 @@ def test_a_frozen_graph_has_the_tensors_of_the_original(network, tmp_path):
         for function in definition.library.function
         for node in function.node_def
     )
-    predict = signatures.build_predictor(model, config, EVALUATION)
+    predict = build_predictor(model, config, EVALUATION)
     (probe,) = comparison.probe_images((2, 33, 60), seed=9)
     with tf.compat.v1.Session(graph=graph) as session:
         found = session.run(labels, {images: probe})
+    np.testing.assert_array_equal(frozen_graph_predictor(path)(probe)["labels"], found)
+    assert read_network_json(path).num_classes == 5
     assert (found == np.asarray(predict(probe)["labels"])).mean() >= 0.999

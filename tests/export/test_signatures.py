@@ -8,8 +8,7 @@ from PIL import Image
 
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.export import comparison, signatures
-from deeplab_tf.export.signatures import ImageSize
-from deeplab_tf.inference.predictor import predictor
+from deeplab_tf.inference.build_predictor import build_predictor
 from tests.export.networks import build_network
 
 EVALUATION = EvaluationConfig(crop_size=(49, 65))
@@ -22,7 +21,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def functions(network):
-    predict = signatures.build_predictor(*network, EVALUATION)
+    predict = build_predictor(*network, EVALUATION)
     return signatures.build_signatures(predict, with_logits=True)
 
 
@@ -37,26 +36,18 @@ def encode(image, format_):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("scales", "flip", "expected"),
-    [
-        ((1.0,), False, False),
-        ((1.0,), True, True),
-        ((0.5,), False, True),
-        ((1.0, 0.5), False, True),
-    ],
-)
-def test_averages_are_multi_scale(scales, flip, expected):
-    evaluation = EvaluationConfig(scales=scales, flip=flip)
-    assert signatures.is_multi_scale(evaluation) is expected
-
-
 def test_names_and_types_of_all_signatures(functions):
-    assert sorted(functions) == ["encoded", "logits", "serving_default"]
+    assert sorted(functions) == [
+        "encoded",
+        "logits",
+        "probabilities",
+        "serving_default",
+    ]
     unknown = [None, None, None]
     expected = {
         "serving_default": ("ImageTensor", tf.uint8, [*unknown, 3]),
         "logits": ("ImageTensor", tf.uint8, [*unknown, 3]),
+        "probabilities": ("ImageTensor", tf.uint8, [*unknown, 3]),
         "encoded": ("image_bytes", tf.string, [None]),
     }
     for name, (argument, dtype, shape) in expected.items():
@@ -74,6 +65,16 @@ def test_labels_have_the_size_of_the_images(functions, size):
     assert labels.dtype == tf.int32
     assert labels.shape == size
     assert len(np.unique(labels)) > 1
+
+
+@pytest.mark.slow
+def test_probabilities_have_the_labels_as_their_largest(functions):
+    images = tf.constant(images_of(1, 33, 40))
+    found = functions["probabilities"](images)["SemanticProbabilities"].numpy()
+    assert found.shape == (1, 33, 40, 5)
+    np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
+    labels = functions["serving_default"](images)["SemanticPredictions"].numpy()
+    assert (found.argmax(axis=-1) == labels).mean() > 0.999
 
 
 @pytest.mark.slow
@@ -113,22 +114,3 @@ def test_grey_and_transparent_png_are_taken_as_rgb(functions):
     labels = functions["encoded"](tf.constant(same))["SemanticPredictions"].numpy()
     assert np.array_equal(labels[0], labels[1])
     assert np.array_equal(labels[0], labels[2])
-
-
-@pytest.mark.slow
-def test_without_padding_the_image_runs_as_it_is(network):
-    model, config = network
-    evaluation = EvaluationConfig(crop_size=(49, 65), pad_to_crop=False)
-    predict = signatures.build_predictor(model, config, evaluation)
-    images = images_of(1, 33, 40)
-    plain = predictor(model)(images)
-    assert np.array_equal(predict(images)["labels"], plain["labels"])
-
-
-@pytest.mark.slow
-def test_resized_images_get_labels_of_their_own_size(network):
-    predict = signatures.build_predictor(
-        *network, EVALUATION, image_size=ImageSize(min_resize_value=33)
-    )
-    labels = predict(images_of(1, 66, 80))["labels"]
-    assert labels.shape == (1, 66, 80)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from deeplab_tf.config.evaluation import EvaluationConfig
-from deeplab_tf.export import comparison, signatures, tflite
+from deeplab_tf.export import comparison, tflite
+from deeplab_tf.inference.build_predictor import build_predictor
+from deeplab_tf.inference.tflite_predictor import open_interpreter
 from tests.export.networks import build_network
 
 pytestmark = pytest.mark.slow
@@ -23,7 +25,7 @@ def exported(request, tmp_path_factory):
 
 
 def test_a_file_takes_one_uint8_image_and_gives_int32_labels(exported):
-    interpreter = tflite._interpreter(path=str(exported[0]))
+    interpreter = open_interpreter(path=exported[0])
     (image,) = interpreter.get_input_details()
     (labels,) = interpreter.get_output_details()
     assert (image["dtype"], image["shape"].tolist()) == (np.uint8, [1, 49, 65, 3])
@@ -47,7 +49,7 @@ def test_a_file_agrees_with_the_model_and_says_so(exported):
     assert stored["format"] == "tflite"
     assert stored["size_bytes"] == path.stat().st_size
     evaluation = EvaluationConfig(crop_size=(49, 65))
-    predict = signatures.build_predictor(model, config, evaluation)
+    predict = build_predictor(model, config, evaluation)
     run = tflite.load_tflite(path)
     for seed in (11, 12):
         (images,) = comparison.probe_images((1, 49, 65), seed=seed)

@@ -28,6 +28,17 @@ def test_overlay_shows_the_image_where_labels_are_ignored():
     assert mixed.tolist() == [[[100, 100, 100], [160, 100, 40]]]
 
 
+@pytest.mark.parametrize("ignore_label", [None, 2])
+def test_overlay_in_parts_is_that_of_the_whole(monkeypatch, ignore_label):
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, [23, 7, 3]).astype(np.uint8)
+    labels = generator.integers(0, 3, [23, 7])
+    whole = overlay.overlay(image, labels, PALETTE, ignore_label=ignore_label)
+    monkeypatch.setattr(overlay, "_BAND_PIXELS", 20)
+    parts = overlay.overlay(image, labels, PALETTE, ignore_label=ignore_label)
+    np.testing.assert_array_equal(parts, whole)
+
+
 def test_overlay_needs_one_size():
     with pytest.raises(ValueError, match=r"\(4, 200\) and \(2, 2\)"):
         overlay.overlay(solid(0), np.zeros([2, 2], int), PALETTE)
@@ -133,6 +144,17 @@ def test_save_labels(tmp_path, largest):
     with Image.open(tmp_path / "a.png") as image:
         np.testing.assert_array_equal(np.asarray(image), labels)
         assert image.mode == ("L" if largest < 256 else "I;16")
+
+
+def test_labels_with_a_palette_are_ids_and_colours(tmp_path):
+    labels = np.array([[0, 2, 1]], np.int32)
+    overlay.save_labels(labels, tmp_path / "a.png", palette=PALETTE)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.asarray(image), labels)
+        np.testing.assert_array_equal(
+            np.asarray(image.convert("RGB")), np.uint8(PALETTE)[labels]
+        )
 
 
 def test_save_labels_out_of_range_is_an_error(tmp_path):
