@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench faults clean
 
 # The stamp is written last, so an interrupted installation is done again; a folder
 # without pip, left by an interrupted venv, is made anew.
@@ -38,6 +38,11 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/batch_norm.py
+
+# Half an hour on two cores; full disks need root.
+faults: $(STAMP)
+	$(BIN)/python -m benchmarks.fuzz
+	$(BIN)/python -m benchmarks.faults
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -15,6 +15,8 @@ from deeplab_tf.structures import Example
 
 def resize(example: Example, *, size: tf.Tensor) -> Example:
     """Returns the example at another (height, width); the image becomes float32."""
+    # A side of one pixel that is halved stays one pixel.
+    size = tf.maximum(size, 1)
     image = tf.raw_ops.ResizeBilinear(
         images=example["image"][tf.newaxis], size=size, align_corners=True
     )

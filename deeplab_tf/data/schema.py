@@ -53,6 +53,26 @@ def encode_example(
     return example.SerializeToString(deterministic=True)
 
 
+def parse_example(
+    serialized: tf.Tensor, *, with_labels: bool = True
+) -> dict[str, tf.Tensor]:
+    """Returns the files that a record holds, still encoded.
+
+    Args:
+        serialized: scalar string.
+        with_labels: whether the record must hold ground truth.
+
+    Returns:
+        image, labels (if asked for) and image_name, scalar strings.
+    """
+    keys = {"image": IMAGE_ENCODED, "image_name": IMAGE_FILENAME}
+    if with_labels:
+        keys["labels"] = LABELS_ENCODED
+    text = tf.io.FixedLenFeature([], tf.string)
+    parsed = tf.io.parse_single_example(serialized, dict.fromkeys(keys.values(), text))
+    return {name: parsed[key] for name, key in keys.items()}
+
+
 def decode_example(serialized: tf.Tensor, *, with_labels: bool = True) -> Example:
     """Returns the example that `encode_example` or research/deeplab wrote.
 
@@ -63,17 +83,13 @@ def decode_example(serialized: tf.Tensor, *, with_labels: bool = True) -> Exampl
     Returns:
         image uint8 [H, W, 3], labels int32 [H, W] (if asked for), image_name.
     """
-    keys: tuple[str, ...] = (IMAGE_ENCODED, IMAGE_FILENAME)
-    if with_labels:
-        keys += (LABELS_ENCODED,)
-    text = tf.io.FixedLenFeature([], tf.string)
-    parsed = tf.io.parse_single_example(serialized, dict.fromkeys(keys, text))
+    encoded = parse_example(serialized, with_labels=with_labels)
     example: Example = {
-        "image": decode_image(parsed[IMAGE_ENCODED]),
-        "image_name": parsed[IMAGE_FILENAME],
+        "image": decode_image(encoded["image"]),
+        "image_name": encoded["image_name"],
     }
     if with_labels:
-        example["labels"] = decode_labels(parsed[LABELS_ENCODED])
+        example["labels"] = tf.cast(decode_labels(encoded["labels"]), tf.int32)
     return example
 
 
@@ -84,8 +100,8 @@ def decode_image(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def decode_labels(encoded: tf.Tensor) -> tf.Tensor:
-    """Returns the [H, W] int32 class ids of a one-channel PNG file."""
-    return tf.cast(tf.io.decode_png(encoded, channels=1)[:, :, 0], tf.int32)
+    """Returns the [H, W] uint8 class ids of a PNG file with one channel of 8 bits."""
+    return tf.io.decode_png(encoded, channels=1)[:, :, 0]
 
 
 def has_labels(serialized: bytes) -> bool:

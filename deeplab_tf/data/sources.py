@@ -8,13 +8,13 @@ nothing.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from deeplab_tf.data import record_files, schema, shapes
+from deeplab_tf.data import dataset_json, example_checks, record_files, schema, shapes
 from deeplab_tf.data.catalog import get_dataset_info
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.image_files import IMAGE_SUFFIXES
@@ -55,7 +55,7 @@ def open_source(
         ValueError: there is no folder, and the data set cannot be drawn.
     """
     if data_dir:
-        return tfrecord_source(data_dir, split=split)
+        return tfrecord_source(data_dir, split=split, info=info)
     if info.name == "shapes":
         return synthetic_source(split)
     raise ValueError(
@@ -64,21 +64,35 @@ def open_source(
     )
 
 
-def tfrecord_source(data_dir: str | os.PathLike, *, split: str) -> Source:
+def tfrecord_source(
+    data_dir: str | os.PathLike, *, split: str, info: DatasetInfo | None = None
+) -> Source:
     """Returns the examples of `<split>-%05d-of-%05d.tfrecord` in a folder.
+
+    Args:
+        data_dir: folder of the records.
+        split: name of the split.
+        info: the data set; labels that are neither a class nor its ignore label are
+            then an error where they are read. None takes any ids.
 
     Raises:
         FileNotFoundError: there is no such folder, split or shard.
-        ValueError: a file is truncated.
+        ValueError: a file is truncated, or there are not as many examples as
+            `dataset.json` counts.
     """
     files = record_files.find_record_files(data_dir, split=split)
     index = record_files.index_records(files)
+    _check_count(data_dir, split=split, num_examples=len(index.offset_of))
     with_labels = _first_has_labels(files)
+
+    def decode(record: tf.Tensor, _: tf.Tensor) -> tuple[Example, tf.Tensor]:
+        return _decode(schema.parse_example(record, with_labels=with_labels), info=info)
+
     return _record_source(
         f"split {split!r} of {data_dir}",
         index=index,
         with_labels=with_labels,
-        decode=lambda record, _: schema.decode_example(record, with_labels=with_labels),
+        decode=decode,
     )
 
 
@@ -118,15 +132,16 @@ def tfds_source(
             f"{name} has no feature {missing[0]!r}; it has {', '.join(features)}."
         )
 
-    def decode(record: tf.Tensor, index: tf.Tensor) -> Example:
-        example = features.deserialize_example(record)
-        labels = tf.cast(example[labels_key][:, :, 0], tf.int32)
+    def decode(record: tf.Tensor, index: tf.Tensor) -> tuple[Example, tf.Tensor]:
+        features_of_record = features.deserialize_example(record)
+        labels = tf.cast(features_of_record[labels_key][:, :, 0], tf.int32)
         number = tf.strings.as_string(index, width=6, fill="0")
-        return {
-            "image": tf.ensure_shape(example[image_key], [None, None, 3]),
+        example: Example = {
+            "image": tf.ensure_shape(features_of_record[image_key], [None, None, 3]),
             "labels": (labels + label_offset) % 256,
             "image_name": tf.strings.join([f"{split}_", number]),
         }
+        return example, tf.constant("")
 
     files = [str(path) for path in builder.info.splits[split].filepaths]
     return _record_source(
@@ -173,21 +188,25 @@ def folder_source(
         if missing := [path for path in labels if not os.path.isfile(path)]:
             raise FileNotFoundError(f"{missing[0]} is missing: no labels for it.")
 
-    def decode(index: tf.Tensor) -> Example:
-        path = tf.gather(tf.constant(images), index)
-        example: Example = {
-            "image": schema.decode_image(tf.io.read_file(path)),
+    def decode(index: tf.Tensor) -> tuple[Example, tf.Tensor]:
+        encoded = {
+            "image": tf.io.read_file(tf.gather(tf.constant(images), index)),
             "image_name": tf.gather(tf.constant(names), index),
         }
         if labels:
             path = tf.gather(tf.constant(labels), index)
-            example["labels"] = schema.decode_labels(tf.io.read_file(path))
-        return example
+            encoded["labels"] = tf.io.read_file(path)
+        return _decode(encoded, info=None)
 
     def read(index: tf.Tensor) -> Example:
         dataset = tf.data.Dataset.from_tensors(index).map(decode)
         place = tf.gather(tf.constant(images), index)
-        return _first_or_error(dataset, place=place, with_labels=bool(labels))
+        if labels:
+            labels_place = tf.gather(tf.constant(labels), index)
+            place = tf.strings.join([place, " and ", labels_place])
+        return example_checks.first_or_error(
+            dataset, place=place, with_labels=bool(labels)
+        )
 
     return Source(
         name=str(image_folder),
@@ -249,6 +268,40 @@ def synthetic_source(
     )
 
 
+def _check_count(data_dir: str | os.PathLike, *, split: str, num_examples: int) -> None:
+    """Raises ValueError if `dataset.json` counts other examples than there are.
+
+    A file that was cut off between two records, or taken from another build, shows no
+    damage of its own.
+    """
+    if not (pathlib.Path(data_dir) / dataset_json.FILE_NAME).is_file():
+        return
+    splits = dataset_json.read_dataset_json(data_dir)[0].splits
+    if splits.get(split, num_examples) != num_examples:
+        raise ValueError(
+            f"{data_dir} holds {num_examples} examples of split {split!r}, and its "
+            f"{dataset_json.FILE_NAME} counts {splits[split]}: files were cut off or "
+            "are of another build. Build or copy the records again."
+        )
+
+
+def _decode(
+    encoded: Mapping[str, tf.Tensor], *, info: DatasetInfo | None
+) -> tuple[Example, tf.Tensor]:
+    """Returns the example of encoded files, and what is wrong with its labels."""
+    example: Example = {
+        "image": schema.decode_image(encoded["image"]),
+        "image_name": encoded["image_name"],
+    }
+    if "labels" not in encoded:
+        return example, tf.constant("")
+    labels = schema.decode_labels(encoded["labels"])
+    example["labels"] = tf.cast(labels, tf.int32)
+    problem = example_checks.labels_problem(encoded["labels"])
+    ids_problem = example_checks.ids_problem(labels, info=info)
+    return example, tf.where(problem == "", ids_problem, problem)
+
+
 def _first_has_labels(files: Sequence[str]) -> bool:
     """Returns whether the first record holds ground truth; if damaged, it should."""
     try:
@@ -263,13 +316,13 @@ def _record_source(
     *,
     index: record_files.RecordIndex,
     with_labels: bool,
-    decode: Callable[[tf.Tensor, tf.Tensor], Example],
+    decode: Callable[[tf.Tensor, tf.Tensor], tuple[Example, tf.Tensor]],
 ) -> Source:
     """Returns a source over indexed record files."""
 
     def read(number: tf.Tensor) -> Example:
         dataset = index.read(number).map(lambda record: decode(record, number))
-        return _first_or_error(
+        return example_checks.first_or_error(
             dataset, place=index.place(number), with_labels=with_labels
         )
 
@@ -279,37 +332,3 @@ def _record_source(
         has_labels=with_labels,
         read=read,
     )
-
-
-def _first_or_error(
-    dataset: tf.data.Dataset, *, place: tf.Tensor, with_labels: bool
-) -> Example:
-    """Returns the only example of a data set, or an error that says where it lies.
-
-    The errors of TensorFlow's decoders name no file. So they are swallowed, and an
-    empty image stands for an example that could not be read.
-    """
-    empty: Example = {
-        "image": tf.zeros([0, 0, 3], tf.uint8),
-        "image_name": tf.constant(""),
-    }
-    if with_labels:
-        empty["labels"] = tf.zeros([0, 0], tf.int32)
-    fallback = tf.data.Dataset.from_tensors(empty)
-    dataset = dataset.ignore_errors().concatenate(fallback).take(1)
-    example = dataset.get_single_element()
-    shape = tf.shape(example["image"])[:2]
-    sound = tf.size(example["image"]) > 0
-    if with_labels:
-        sound &= tf.reduce_all(shape == tf.shape(example["labels"]))
-    message = tf.strings.join(
-        [
-            "Damaged example: ",
-            place,
-            ": its checksum, image or labels cannot be read, or image and labels "
-            "differ in size. Build or copy it again.",
-        ]
-    )
-    with tf.control_dependencies([tf.debugging.Assert(sound, [message])]):
-        example["image"] = tf.identity(example["image"])
-    return example

@@ -3,6 +3,7 @@
 
 A checkpoint is a TensorFlow bundle `model.ckpt-<step>` with plain names, readable by
 `tf.train.load_checkpoint` without any object: `model/<variable path>`,
+`model/<variable path>/ExponentialMovingAverage` where averages are kept,
 `model/seed/<i>` for the state of the random layers, `optimizer/<variable path>` and
 `global_step`, which is the position in the data too: order and augmentation are
 functions of seed and step. The recipe lies beside them as `config.json`. The state file
@@ -21,10 +22,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.checkpoints.own_names import MODEL, OPTIMIZER, SEED, STEP
+from deeplab_tf.checkpoints.own_names import (
+    MODEL,
+    MOVING_AVERAGE,
+    OPTIMIZER,
+    SEED,
+    STEP,
+)
 from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import Recipe
+from deeplab_tf.training import text_files
 from deeplab_tf.training.loop import NonFiniteLossError, seed_states
+from deeplab_tf.training.moving_average import MovingAverage
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +51,7 @@ def save_checkpoint(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     step: int,
+    moving_average: MovingAverage | None = None,
     recipe: Recipe | None = None,
     keep: int = 5,
 ) -> str:
@@ -55,6 +65,7 @@ def save_checkpoint(
         model: the network, the state of its random layers included.
         optimizer: the optimizer, built.
         step: number of updates so far.
+        moving_average: the averages of the weights; None without any.
         recipe: written as `config.json`; None leaves that file as it is.
         keep: how many of the latest checkpoints stay; older ones are removed.
 
@@ -69,13 +80,15 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         key: variable.numpy()
-        for key, variable in checkpoint_variables(model, optimizer).items()
+        for key, variable in checkpoint_variables(
+            model, optimizer, moving_average
+        ).items()
     }
     _check_finite(tensors, step)
     tensors[STEP] = np.int64(step)
     prefix = folder / f"model.ckpt-{step}"
     if recipe is not None:
-        _replace_file(folder / CONFIG_FILE, serialization.to_json(recipe))
+        text_files.replace_text(folder / CONFIG_FILE, serialization.to_json(recipe))
     _write_bundle(prefix, tensors)
     others = [path for path in list_checkpoints(folder) if path != str(prefix)]
     kept = [*(others[-(keep - 1) :] if keep > 1 else []), str(prefix)]
@@ -120,6 +133,8 @@ def restore_checkpoint(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     path: str | os.PathLike,
+    *,
+    moving_average: MovingAverage | None = None,
 ) -> int:
     """Restores what `save_checkpoint` saved, all of it.
 
@@ -133,7 +148,7 @@ def restore_checkpoint(
     if STEP not in tensors:
         raise ValueError(f"{path} is no checkpoint of a training: no {STEP!r}.")
     step = int(tensors.pop(STEP))
-    _assign(checkpoint_variables(model, optimizer), tensors, path)
+    _assign(checkpoint_variables(model, optimizer, moving_average), tensors, path)
     return step
 
 
@@ -181,10 +196,14 @@ def read_checkpoint(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def checkpoint_variables(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> dict[str, keras.Variable]:
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    moving_average: MovingAverage | None = None,
+) -> dict[str, keras.Variable | tf.Variable]:
     """Returns the variables that a checkpoint holds, by the names it gives them."""
     variables = {MODEL + weight.path: weight for weight in model.weights}
+    averages = {} if moving_average is None else moving_average.variables
+    variables |= {MODEL + path + MOVING_AVERAGE: v for path, v in averages.items()}
     # Keras numbers seed generators and optimizers over the whole process; a name in a
     # file must not depend on what was built before.
     states = seed_states(model)
@@ -194,6 +213,7 @@ def checkpoint_variables(
         for variable in optimizer.variables
     }
     expected = len(model.weights) + len(states) + len(optimizer.variables)
+    expected += len(averages)
     if len(variables | slots) != expected:
         raise ValueError("Two variables of the network have the same path.")
     return variables | slots
@@ -236,7 +256,7 @@ def _check_finite(tensors: Mapping[str, np.ndarray], step: int) -> None:
         is_float = np.issubdtype(value.dtype, np.floating)
         if is_float and not np.isfinite(value).all():
             raise NonFiniteLossError(
-                f"After step {step - 1}, {key} holds values that are not finite; no "
+                f"After step {step}, {key} holds values that are not finite; no "
                 f"checkpoint was written. Lower the learning rate."
             )
 
@@ -262,10 +282,12 @@ def _write_bundle(prefix: pathlib.Path, tensors: Mapping[str, np.ndarray]) -> No
         pathlib.Path(f"{prefix}.index").unlink(missing_ok=True)
         for path in files:
             os.replace(path, prefix.parent / path.name)
+        _sync_folder(prefix.parent)
     except (tf.errors.OpError, OSError) as error:
         raise OSError(
-            f"The checkpoint {prefix} could not be written: {error}. The last one is "
-            f"as it was. Make room, and run the same command again to go on from it."
+            f"The checkpoint {prefix} could not be written: "
+            f"{text_files.reason(error)}. The last one is as it was. Make room, and "
+            f"run the same command again to go on from it."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -276,20 +298,18 @@ def _write_state(folder: pathlib.Path, prefixes: Sequence[str]) -> None:
     names = [pathlib.Path(prefix).name for prefix in prefixes]
     lines = [f'model_checkpoint_path: "{names[-1]}"']
     lines += [f'all_model_checkpoint_paths: "{name}"' for name in names]
-    _replace_file(folder / STATE_FILE, "\n".join(lines) + "\n")
+    text_files.replace_text(folder / STATE_FILE, "\n".join(lines) + "\n")
 
 
-def _replace_file(path: pathlib.Path, text: str) -> None:
-    """Replaces a file as a whole, or not at all."""
-    partial = path.with_name(f".partial-{path.name}")
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Brings names to the disk: what the state file names must be there."""
+    if os.name == "nt":  # Windows opens no folders.
+        return
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        os.fsync(handle)
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def _remove_checkpoint(prefix: str) -> None:

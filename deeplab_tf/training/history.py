@@ -2,9 +2,13 @@
 """The curve of a run: loss, learning rate and validation over steps."""
 
 import csv
+import io
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Any
+
+from deeplab_tf.training import text_files
 
 
 class History:
@@ -22,20 +26,15 @@ class History:
     def __init__(self, path: str | os.PathLike, *, step: int = 0):
         self._path = pathlib.Path(path)
         self.rows = [row for row in read_history(self._path) if row["step"] <= step]
-        partial = self._path.with_name(f".partial-{self._path.name}")
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(partial, self._path)
+        header = dict(zip(self.COLUMNS, self.COLUMNS, strict=True))
+        text_files.replace_text(self._path, self._to_csv(header, *self.rows))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a row; values without a column are left out."""
         row: dict[str, float] = {"step": step}
         row |= {key: values[key] for key in self.COLUMNS if key in values}
         self.rows.append(row)
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.COLUMNS).writerow(row)
+        text_files.append_text(self._path, self._to_csv(row))
 
     def validations(self) -> list[dict[str, float]]:
         """Returns the rows of validations."""
@@ -48,6 +47,12 @@ class History:
             return None
         score, step = max(scores)
         return -int(step), score
+
+    def _to_csv(self, *rows: Mapping[str, Any]) -> str:
+        """Returns rows as lines of the file."""
+        buffer = io.StringIO()
+        csv.DictWriter(buffer, self.COLUMNS).writerows(rows)
+        return buffer.getvalue()
 
 
 def read_history(path: str | os.PathLike) -> list[dict[str, float]]:

@@ -125,6 +125,13 @@ def test_scale_truncates_sizes():
     assert scaled["labels"].shape == (6, 8)
 
 
+def test_scale_leaves_a_side_of_one_pixel():
+    example = {"image": tf.zeros([1, 5, 3]), "labels": tf.zeros([1, 5], tf.int32)}
+    scaled = augment.scale(example, factor=0.5)
+    assert scaled["image"].shape == (1, 2, 3)
+    assert scaled["labels"].shape == (1, 2)
+
+
 def test_scaling_keeps_the_corners():
     labels = augment.scale(counted(5, 7), factor=2.0)["labels"].numpy()
     assert [labels[0, 0], labels[0, -1], labels[-1, 0], labels[-1, -1]] == [

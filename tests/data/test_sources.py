@@ -9,8 +9,16 @@ import tensorflow as tf
 from PIL import Image
 
 from deeplab_tf.config.data import DataConfig
-from deeplab_tf.data import label_files, pipeline, schema, shapes, sources
+from deeplab_tf.data import (
+    label_files,
+    pipeline,
+    record_files,
+    schema,
+    shapes,
+    sources,
+)
 from deeplab_tf.data.catalog import get_dataset_info
+from deeplab_tf.data.catalog.shapes import SHAPES
 
 from . import record_folder
 
@@ -112,6 +120,49 @@ def test_record_that_is_no_example_is_named(tmp_path):
     source = write_one(tmp_path, b"\x07\x07\x07")
     with pytest.raises(tf.errors.InvalidArgumentError, match="val-00000-of-00001"):
         read_all(source)
+
+
+def write_labels(folder, labels):
+    record = schema.encode_example(
+        "a", image=png(1), image_format="png", height=4, width=6, labels=labels
+    )
+    with tf.io.TFRecordWriter(str(folder / "val-00000-of-00001.tfrecord")) as writer:
+        writer.write(record)
+
+
+def test_label_that_is_no_class_is_named_with_its_file(tmp_path):
+    write_labels(tmp_path, png(6))
+    source = sources.tfrecord_source(tmp_path, split="val", info=SHAPES)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        read_all(source)
+    assert "val-00000-of-00001.tfrecord, record at byte 0" in str(caught.value)
+    assert "hold id 6, which is neither a class (0 to 5)" in str(caught.value)
+    # Who knows nothing of the data set takes what there is.
+    (example,) = read_all(sources.tfrecord_source(tmp_path, split="val"))
+    assert example["labels"].max() == 6
+
+
+def test_labels_with_a_palette_are_refused_not_turned_into_grey(tmp_path):
+    picture = Image.new("P", (6, 4), 1)
+    picture.putpalette([0, 0, 0, 128, 0, 0])
+    path = tmp_path / "labels.png"
+    picture.save(path)
+    write_labels(tmp_path, path.read_bytes())
+    source = sources.tfrecord_source(tmp_path, split="val")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a palette"):
+        read_all(source)
+
+
+def test_records_that_dataset_json_counts_otherwise_are_refused(tmp_path):
+    record_folder.write(tmp_path)
+    first = min(tmp_path.glob("train-*"))
+    # Cut off between two records: no record shows it.
+    index = record_files.index_records([str(first)])
+    first.write_bytes(first.read_bytes()[: int(index.offset_of[-1])])
+    with pytest.raises(ValueError, match=r"4 examples of split 'train'.*counts 5"):
+        sources.tfrecord_source(tmp_path, split="train")
+    (tmp_path / "dataset.json").unlink()
+    assert sources.tfrecord_source(tmp_path, split="train").num_examples == 4
 
 
 def test_records_without_labels_give_images_alone(tmp_path):

@@ -156,6 +156,20 @@ def test_wrong_number_of_class_weights_is_an_error():
         loss_of(SoftmaxCrossEntropy(class_weights=(1.0, 1.0, 1.0)))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_weights": (1.0, float("nan"))},
+        {"class_weights": (-1.0, 1.0)},
+        {"weight": float("inf")},
+    ],
+    ids=["nan", "negative", "infinite"],
+)
+def test_weight_that_breaks_the_loss_is_an_error(options):
+    with pytest.raises(ValueError, match="finite and not negative"):
+        SoftmaxCrossEntropy(**options)
+
+
 @pytest.mark.parametrize("fraction", [0.0, 1.5])
 def test_impossible_fraction_is_an_error(fraction):
     with pytest.raises(ValueError, match="top_k_fraction"):
