@@ -11,8 +11,6 @@ from deeplab_tf.checkpoints.importer import NameRules
 
 MOVING_AVERAGE = "/ExponentialMovingAverage"
 
-_REPEATED = r"decoder/decoder_conv0\1/decoder_conv0\1_{}/"
-
 # Scopes of the backbones that are built here.
 SCOPES = (
     "MobilenetV2",
@@ -80,6 +78,8 @@ _IGNORED = (
     # Classification layers, which DeepLab does not build.
     r"^MobilenetV2/(Conv_1|Logits|Predictions)/",
     r"^(resnet_v1|xception)_\d+/logits/",
+    # What slim's ResNet subtracts from pixels; here it is a number of the network.
+    r"^resnet_v1_\d+/mean_rgb$",
 )
 
 

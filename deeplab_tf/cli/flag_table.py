@@ -62,7 +62,7 @@ TABLE = (
     Flag("decoder_use_sum_merge", "bool", False, "The decoder adds instead of concatenating.", "model"),
     Flag("decoder_filters", "integer", 256, "Channels of the decoder.", "model"),
     Flag("decoder_output_is_logits", "bool", False, "The decoder's output is the logits.", "model"),
-    Flag("use_bounded_activation", "bool", False, "ReLU6 in the head.", "model"),
+    Flag("use_bounded_activation", "bool", False, "ReLU6 in the head, and an Xception within -6..6.", "model"),
     Flag("batch_norm_decay", "float", 0.9997, "Momentum of all moving statistics, if given.", "model"),
     Flag("logits_kernel_size", "integer", 1, "Kernel of the classifier.", "model", NOT_BUILT),
     Flag("image_pyramid", "floats", None, "Input scales inside the network.", "model", NOT_BUILT),

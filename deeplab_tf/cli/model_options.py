@@ -132,6 +132,8 @@ def change_config(
     if (variant := given.get("model_variant")) not in (None, config.backbone.variant):
         # Another network, with the numbers that it has in the original.
         parts = dataclasses.replace(parts, backbone=BACKBONES[variant], styles=())
+        config = dataclasses.replace(config, backbone=_like(config, parts.backbone))
+        options = options_of(config)
     _warn_of_unused(given, parts.backbone)
     stride = given.get("output_stride")
     old = config.backbone.output_stride
@@ -264,6 +266,11 @@ def _backbone_from_options(
     if "multi_grid" in changes:
         changes["multi_grid"] = tuple(changes["multi_grid"] or ())
     return dataclasses.replace(base, output_stride=options["output_stride"], **changes)
+
+
+def _like(config: ModelConfig, backbone: BackboneConfig) -> BackboneConfig:
+    """Returns a backbone at the output stride of a configuration."""
+    return dataclasses.replace(backbone, output_stride=config.backbone.output_stride)
 
 
 def _xception_style(style: ConvStyle, *, bounded: bool) -> ConvStyle:

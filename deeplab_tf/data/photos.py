@@ -43,6 +43,9 @@ def read_photo(path: str | os.PathLike[str]) -> np.ndarray:
         with _any_size(), Image.open(io.BytesIO(data)) as opened:
             _check_claim(opened, num_bytes=len(data))
             return np.asarray(_rgb(ImageOps.exif_transpose(opened)))
+    except MemoryError:
+        # The file may be sound: the caller knows what takes less.
+        raise
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"{path} is no image file that can be read.") from error
     except DAMAGE_ERRORS as error:

@@ -16,8 +16,8 @@ class SoftmaxCrossEntropy:
 
     The sum over pixels is divided by the number of pixels that are not ignored, not by
     the sum of their weights. A label that is neither a class nor the ignore label adds
-    0 to the sum but counts as a pixel, as in the original: it cannot break a training
-    run, and the audit of a data set is what reports it.
+    0 to the sum but counts as a pixel, as in the original; `data.sources` reports it
+    before it gets here.
 
     Attributes:
         ignore_label: id of the pixels that have no say.

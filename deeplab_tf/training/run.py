@@ -189,13 +189,15 @@ class Run:
         if report is None:
             return
         best = self.history.best()
+        is_best = best is None or report.mean_iou > best[1]
+        if is_best:
+            # In front of the score: a run that is killed between them validates again,
+            # and one that has a score has its checkpoint.
+            self._save_in(self._folder / BEST_FOLDER, step, keep=1)
         self.record(step, {"val_miou": report.mean_iou})
         for i, picture in enumerate(self._validation.panels(_NUM_PANELS)):
             self._events.write_image(step, f"image_labels_prediction/{i}", picture)
         averaged = " of the moving averages" if self._loop.moving_average else ""
-        is_best = best is None or report.mean_iou > best[1]
-        if is_best:
-            self._save_in(self._folder / BEST_FOLDER, step, keep=1)
         self._write(
             f"step {step}/{self._recipe.train.steps}  validation mIoU"
             f"{averaged} {report.mean_iou:.4f}{', the best so far' if is_best else ''}"

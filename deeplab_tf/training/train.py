@@ -100,6 +100,7 @@ def train(
     warn_of_slow_norm(recipe)
     warn_of_small_batches(recipe, strategy)
     warn_of_hard_pixels(recipe)
+    check_folders(workdir, data_dir)
     previous = checkpointing.latest_checkpoint(workdir)
     if previous is not None:
         check_same_recipe(recipe, workdir)
@@ -189,6 +190,17 @@ def read_dataset_info(
 ) -> DatasetInfo:
     """Returns what is known of the data: `dataset.json`, else the catalogue."""
     return dataset_json.load_dataset_info(data_dir, default_name=recipe.data.dataset)
+
+
+def check_folders(
+    workdir: str | os.PathLike, data_dir: str | os.PathLike | None
+) -> None:
+    """Raises ValueError if a run would write among the records that it reads."""
+    if data_dir and os.path.realpath(workdir) == os.path.realpath(data_dir):
+        raise ValueError(
+            f"The folder of the run and that of the records are both {workdir}: give "
+            f"the run a folder of its own, for it writes a dataset.json too."
+        )
 
 
 def check_num_classes(recipe: Recipe, info: DatasetInfo) -> None:

@@ -90,6 +90,18 @@ def test_other_variant_in_a_recipe_takes_its_own_style():
         change_config(base, {"model_variant": "xception_65"}, from_checkpoint=True)
 
 
+@pytest.mark.parametrize("variant", ["xception_65", "resnet_v1_18_beta"])
+def test_other_variant_has_no_multi_grid_of_the_one_before(variant):
+    backbone = dataclasses.replace(
+        BACKBONES["resnet_v1_101_beta"], multi_grid=(1, 2, 4), output_stride=8
+    )
+    base = DeepLabV3PlusConfig(backbone=backbone)
+    changed = change_config(base, {"model_variant": variant})
+    assert changed.backbone.variant == variant
+    assert changed.backbone.multi_grid == ()
+    assert changed.backbone.output_stride == 8
+
+
 def test_multi_grid_may_differ_from_a_checkpoint():
     config = DeepLabV3PlusConfig(backbone=BACKBONES["resnet_v1_101_beta"])
     given = {"multi_grid": (1, 2, 4), "output_stride": 8}
