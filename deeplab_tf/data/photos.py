@@ -5,6 +5,7 @@ import contextlib
 import io
 import os
 import pathlib
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ def read_photo(path: str | os.PathLike[str]) -> np.ndarray:
     if not data:
         raise ValueError(f"{path} is empty (0 bytes).")
     try:
-        with _any_size(), Image.open(io.BytesIO(data)) as opened:
+        with _any_size(), _quiet(), Image.open(io.BytesIO(data)) as opened:
             _check_claim(opened, num_bytes=len(data))
             return np.asarray(_rgb(ImageOps.exif_transpose(opened)))
     except MemoryError:
@@ -72,6 +73,17 @@ def _any_size() -> Iterator[None]:
         yield
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Pillow's warnings back: of EXIF data that are damaged, the pixels are not.
+
+    A photo whose orientation cannot be read is taken as it lies.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -149,3 +149,14 @@ def test_a_few_bytes_that_claim_gigabytes_are_refused(tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.jpg .*claims 57344 x 57344 pixels"):
         photos.read_photo(path)
+
+
+def test_damaged_exif_data_leave_the_pixels(tmp_path):
+    pixels = np.full((16, 24, 3), 90, np.uint8)
+    exif = Image.Exif()
+    exif[ORIENTATION_TAG] = 6
+    sound, cut = tmp_path / "sound.jpg", tmp_path / "cut.jpg"
+    Image.fromarray(pixels).save(sound, exif=exif.tobytes())
+    Image.fromarray(pixels).save(cut, exif=exif.tobytes()[:-5])
+    assert photos.read_photo(sound).shape == (24, 16, 3)
+    assert photos.read_photo(cut).shape in ((16, 24, 3), (24, 16, 3))
