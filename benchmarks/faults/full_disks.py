@@ -46,7 +46,7 @@ def fill_while_saving(setting: Setting, number: int) -> list[Row]:
         num_bytes = int(room * checkpoint_bytes) + _OTHER_FILES_BYTES
         with small_disk(folder, num_bytes if room else _NO_ROOM_BYTES):
             with setting.train(folder) as process:
-                words = ("could not be written", "No space left", "Make room")
+                words = (str(folder), "No space left", "Make room")
                 problems = message_problems(process, code=1, words=words)
             step, damage = saved_step(folder)
             problems += damage

@@ -21,6 +21,8 @@ from benchmarks.faults.training_process import WatchedProcess
 
 # A kill that met no saving is tried again so often.
 _MISSES = 6
+# No signal is sent in these, or the training would have ended before it comes.
+_LAST_STEPS = 5
 _EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 _SAME = "the weights at the end, and the best, are those of an undisturbed run, bit for"
 SAME_WEIGHTS = f"{_SAME} bit"
@@ -36,7 +38,7 @@ def kill_at_random(setting: Setting, number: int) -> list[Row]:
     folder = setting.workdir / "killed"
     early = number // 4
     moments: list[int] = sorted(
-        setting.rng.randrange(1, STEPS) for _ in range(number - early)
+        setting.rng.randrange(1, STEPS - _LAST_STEPS) for _ in range(number - early)
     )
     for _ in range(early):
         # 0: while it starts.
@@ -116,7 +118,9 @@ def stop_by_signal(setting: Setting, number: int) -> list[Row]:
         number: of SIGTERMs; one SIGINT follows.
     """
     folder = setting.workdir / "stopped"
-    moments = sorted(setting.rng.randrange(1, STEPS - 5) for _ in range(number + 1))
+    moments = sorted(
+        setting.rng.randrange(1, STEPS - _LAST_STEPS) for _ in range(number + 1)
+    )
     kinds = [signal.SIGTERM] * number + [signal.SIGINT]
     tries, step = [], 0
     for moment, kind in zip(moments, kinds, strict=True):
@@ -165,6 +169,9 @@ def _after_kill(
         save_steps: steps between two checkpoints.
     """
     problems = went_on_problems(process, step=step)
+    code = process.end()
+    if code != -signal.SIGKILL:
+        problems.append(f"it was not killed, but ended with exit code {code}")
     found, damage = saved_step(folder)
     # A step is reported before its checkpoint is written.
     reported = process.steps[-1] if process.steps else 0

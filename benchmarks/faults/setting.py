@@ -192,7 +192,7 @@ def message_problems(
     message = process.errors.rpartition("error: ")[2]
     problems += [f"no {word!r} in the message" for word in words if word not in message]
     if problems:
-        problems.append(process.errors[-500:])
+        problems.append(process.errors.rpartition("WARNING")[2][-500:])
     return problems
 
 

@@ -30,10 +30,11 @@ from deeplab_tf.data import (
 from deeplab_tf.data.catalog.shapes import SHAPES
 
 _CROP = 33
-# Two decoders of JPEG round differently, and far outside of 0..255 they overflow
-# differently; of half of the pixels they must still say the same.
+# Two decoders of JPEG round differently, and where damage drives values far out of
+# 0..255 they overflow differently: half of the pixels must be within the difference.
 _JPEG_DIFFERENCE = 16
 _JPEG_SHARE = 0.5
+# Mean difference, in grey levels, within which pixels count as the undamaged ones.
 _ABOUT = 8
 Door = Callable[[pathlib.Path, np.random.Generator], str]
 

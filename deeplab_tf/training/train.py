@@ -101,8 +101,7 @@ def train(
     warn_of_small_batches(recipe, strategy)
     warn_of_hard_pixels(recipe)
     check_folders(workdir, data_dir)
-    previous = checkpointing.latest_checkpoint(workdir)
-    if previous is not None:
+    if checkpointing.latest_checkpoint(workdir) is not None:
         check_same_recipe(recipe, workdir)
     if info is None:
         info = read_dataset_info(recipe, data_dir)
@@ -112,26 +111,6 @@ def train(
     if eval_source is None:
         eval_source = open_eval_source(recipe, data_dir=data_dir, info=info)
     loop = build_loop(recipe, ignore_label=info.ignore_label, strategy=strategy)
-    if previous is not None:
-        loop.step = checkpointing.restore_checkpoint(
-            loop.model,
-            loop.optimizer,
-            previous,
-            moving_average=loop.moving_average,
-        )
-        write(f"Going on from {previous}.")
-    elif initialize is not None:
-        with strategy.scope():
-            initialize(loop.model)
-    batches = pipeline.train_dataset(
-        source,
-        recipe.data,
-        batch_size=recipe.train.batch_size,
-        padding_pixel=recipe.model.backbone.padding_pixel,
-        ignore_label=info.ignore_label,
-        seed=recipe.train.seed,
-        start_step=loop.step,
-    )
     validation = None
     if eval_source is not None:
         validation = Validation(
@@ -142,12 +121,45 @@ def train(
             moving_average=loop.moving_average,
         )
     with _writing_folder(workdir, strategy) as folder:
+        # Only now: another run may have saved and removed checkpoints until here.
+        _restore(loop, workdir=workdir, initialize=initialize, write=write)
+        batches = pipeline.train_dataset(
+            source,
+            recipe.data,
+            batch_size=recipe.train.batch_size,
+            padding_pixel=recipe.model.backbone.padding_pixel,
+            ignore_label=info.ignore_label,
+            seed=recipe.train.seed,
+            start_step=loop.step,
+        )
         run = Run(recipe, loop=loop, validation=validation, folder=folder, write=write)
         run.info = info
         loss = run.train(
             batches, callbacks=callbacks, save_interval_seconds=save_interval_seconds
         )
         return run.result(loss=loss, seconds=time.monotonic() - started)
+
+
+def _restore(
+    loop: TrainLoop,
+    *,
+    workdir: str | os.PathLike,
+    initialize: Callable[[keras.Model], Any] | None,
+    write: Callable[[str], None],
+) -> None:
+    """Takes the last checkpoint of a folder, or sets the weights of a new run."""
+    previous = checkpointing.latest_checkpoint(workdir)
+    if previous is not None:
+        loop.step = checkpointing.restore_checkpoint(
+            loop.model,
+            loop.optimizer,
+            previous,
+            moving_average=loop.moving_average,
+        )
+        write(f"Going on from {previous}.")
+    elif initialize is not None:
+        with loop.strategy.scope():
+            initialize(loop.model)
 
 
 def build_loop(

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from deeplab_tf.training import folder_lock
+from deeplab_tf import models
+from deeplab_tf.training import folder_lock, train
+from tests.training import toy_run
 
 HOLD = """
 import fcntl, os, sys, time
@@ -50,5 +52,33 @@ def test_file_system_without_locks_is_no_error(tmp_path, monkeypatch):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
+    with folder_lock.lock_folder(tmp_path):
+        pass
+
+
+def test_training_reads_its_checkpoint_only_when_it_holds_the_folder(
+    tmp_path, monkeypatch
+):
+    class Reached(Exception):
+        pass
+
+    def restore(*_, **__):
+        # Another run would save and remove checkpoints meanwhile.
+        with (
+            pytest.raises(ValueError, match="Another training"),
+            folder_lock.lock_folder(tmp_path),
+        ):
+            pass
+        raise Reached
+
+    monkeypatch.setattr(models, "build_model", toy_run.build_toy_model)
+    monkeypatch.setattr(train, "_restore", restore)
+    with pytest.raises(Reached):
+        train.train(
+            toy_run.toy_recipe(),
+            workdir=tmp_path,
+            source=toy_run.toy_source("train"),
+            eval_source=toy_run.toy_source("val"),
+        )
     with folder_lock.lock_folder(tmp_path):
         pass
