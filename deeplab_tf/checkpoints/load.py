@@ -36,8 +36,9 @@ def load_checkpoint(
 
     Args:
         model: a network of `build_model`.
-        path: a prefix (`model.ckpt-30000`), one of its files, a folder, or an archive
-            (.tar.gz, .tgz, .tar, .zip); of research/deeplab, or one of ours.
+        path: a prefix (`model.ckpt-30000`), one of its files, the single file of a V1
+            checkpoint, a folder, or an archive (.tar.gz, .tgz, .tar, .zip); of
+            research/deeplab, of slim's ImageNet classifiers, or one of ours.
         use_moving_averages: whether variables get the values of their exponential
             moving averages, if the checkpoint holds any. None takes those of a
             checkpoint of ours, whose validation scored them, and not those of

@@ -2,6 +2,7 @@
 """Foreign files as name -> array, read when asked for."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import re
@@ -21,12 +22,15 @@ MAX_UNPACKED_BYTES = 8 << 30
 
 _RUN_CHECKPOINT = re.compile(r"model\.ckpt-(\d+)\.index$")
 
+# How a file in TensorFlow's table format ends, which V1 checkpoints have.
+_TABLE_END = bytes.fromhex("57fb808b247547db")
+
 
 class CheckpointReader(Mapping[str, np.ndarray]):
     """The tensors of a TensorFlow checkpoint by name; values are read lazily.
 
     Args:
-        prefix: path of the checkpoint without `.index`.
+        prefix: path of the checkpoint without `.index`, or of a V1 checkpoint.
 
     Raises:
         ValueError: there is no such checkpoint, or its files are damaged.
@@ -36,13 +40,20 @@ class CheckpointReader(Mapping[str, np.ndarray]):
         import tensorflow as tf
 
         self.path = prefix
+        is_single = not os.path.isfile(f"{prefix}.index") and is_single_file(prefix)
         try:
-            self._reader = tf.train.load_checkpoint(prefix)
+            # TensorFlow takes the name of a V1 checkpoint for a pattern.
+            name = glob.escape(prefix) if is_single else prefix
+            self._reader = tf.train.load_checkpoint(name)
         except _read_errors() as error:
-            raise ValueError(
-                f"{prefix} cannot be read as a TensorFlow checkpoint: {error}. A "
-                "checkpoint is a pair of files, <prefix>.index and "
+            advice = (
+                "It may be cut short or changed: get it again."
+                if is_single
+                else "A checkpoint is a pair of files, <prefix>.index and "
                 "<prefix>.data-00000-of-00001."
+            )
+            raise ValueError(
+                f"{prefix} cannot be read as a TensorFlow checkpoint: {error}. {advice}"
             ) from error
         self.shapes: dict[str, tuple[int, ...]] = {
             name: tuple(shape)
@@ -79,8 +90,9 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
     """Opens a checkpoint, wherever it lies.
 
     Args:
-        path: a prefix (`model.ckpt-30000`), one of its files, a folder, or an archive
-            (.tar.gz, .tgz, .tar, .zip), which is unpacked into a temporary folder.
+        path: a prefix (`model.ckpt-30000`), one of its files, the single file of a V1
+            checkpoint, a folder, or an archive (.tar.gz, .tgz, .tar, .zip), which is
+            unpacked into a temporary folder.
 
     Yields:
         The reader.
@@ -103,11 +115,12 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
 
 
 def find_prefix(path: str | os.PathLike[str]) -> str:
-    """Returns the prefix of the checkpoint at `path`.
+    """Returns the prefix of the checkpoint at `path`; of a V1 checkpoint, its path.
 
     In a folder the `checkpoint` state file decides; without one, an index file is
-    searched for, below it too: the released archives all name theirs differently. Of
-    a run's `model.ckpt-<step>` without a state file, the highest step is taken.
+    searched for, below it too, and after it a V1 checkpoint (`*.ckpt`): the released
+    archives all name theirs differently. Of a run's `model.ckpt-<step>` without a state
+    file, the highest step is taken.
 
     Raises:
         ValueError: there is none, or several and nothing says which.
@@ -120,12 +133,34 @@ def find_prefix(path: str | os.PathLike[str]) -> str:
     stem, _, _ = text.rpartition(".data-")
     if stem and os.path.isfile(stem + ".index"):
         return stem
+    if is_single_file(text):
+        return text
+    if os.path.isfile(text):
+        raise ValueError(
+            f"{text} is no TensorFlow checkpoint: there is no {text}.index beside it, "
+            "and it is not a V1 checkpoint, which is a single file. It may be cut "
+            "short: get it again."
+        )
     if not os.path.isdir(text):
         raise ValueError(
             f"There is no checkpoint at {text}: expected a prefix with {text}.index "
-            f"beside it, a folder, or an archive ({', '.join(ARCHIVES)})."
+            "beside it, the single file of a V1 checkpoint, a folder, or an archive "
+            f"({', '.join(ARCHIVES)})."
         )
     return _find_in_folder(pathlib.Path(text))
+
+
+def is_single_file(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is a V1 checkpoint, a single file in table format.
+
+    The index of a newer checkpoint has that format, too.
+    """
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_TABLE_END)))
+        return file.read() == _TABLE_END
 
 
 def _find_in_folder(folder: pathlib.Path) -> str:
@@ -139,16 +174,18 @@ def _find_in_folder(folder: pathlib.Path) -> str:
     }
     if steps:
         return str(steps[max(steps)].with_suffix(""))
-    found = sorted(folder.rglob("*.index"))
+    found = [path.with_suffix("") for path in sorted(folder.rglob("*.index"))]
     if not found:
-        raise ValueError(f"There is no checkpoint (*.index) in {folder}.")
+        found = [f for f in sorted(folder.rglob("*.ckpt*")) if is_single_file(f)]
+    if not found:
+        raise ValueError(f"There is no checkpoint (*.index or *.ckpt) in {folder}.")
     if len(found) > 1:
-        names = ", ".join(str(f.relative_to(folder).with_suffix("")) for f in found)
+        names = ", ".join(str(path.relative_to(folder)) for path in found)
         raise ValueError(
             f"{folder} holds several checkpoints and no `checkpoint` file that names "
             f"one of them: give the path of one of {names}."
         )
-    return str(found[0].with_suffix(""))
+    return str(found[0])
 
 
 def _state_prefix(folder: pathlib.Path) -> str | None:
@@ -164,7 +201,7 @@ def _state_prefix(folder: pathlib.Path) -> str | None:
     path = pathlib.Path(found.model_checkpoint_path)
     # A folder that was moved may name the place where it was written.
     for prefix in (path, folder / path.name):
-        if os.path.isfile(f"{prefix}.index"):
+        if os.path.isfile(f"{prefix}.index") or is_single_file(prefix):
             return str(prefix)
     return None
 

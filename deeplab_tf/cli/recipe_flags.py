@@ -155,7 +155,26 @@ def build_recipe(*, num_classes: int | None, base: Recipe | None = None) -> Reci
             recipe,
             evaluation=dataclasses.replace(recipe.evaluation, crop_size=crop_size),
         )
-    return recipe.override(*flags.FLAGS.set, keep_rates=flags.is_given("atrous_rates"))
+    recipe = recipe.override(
+        *flags.FLAGS.set, keep_rates=flags.is_given("atrous_rates")
+    )
+    if base is not None:
+        _warn_of_fewer_images(recipe.train, base.train)
+    return recipe
+
+
+def _warn_of_fewer_images(config: TrainConfig, base: TrainConfig) -> None:
+    """Warns if batch norm is trained on fewer images at a time than in a recipe."""
+    images, wanted = (c.batch_size // c.gradient_accumulation for c in (config, base))
+    is_trained = config.fine_tune_batch_norm and base.fine_tune_batch_norm
+    if is_trained and images < wanted:
+        log.warning(
+            "Batch norm is trained on %d images at a time, and in the recipe on %d: "
+            "its score is that of the larger batch. Start from a checkpoint with "
+            "--fine_tune_batch_norm=false, or raise --train_batch_size.",
+            images,
+            wanted,
+        )
 
 
 def _empty_recipe(num_classes: int | None) -> Recipe:

@@ -6,6 +6,7 @@ import os
 import pathlib
 from typing import Any
 
+from deeplab_tf.data import text_files
 from deeplab_tf.data.catalog import get_dataset_info
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.label_audit import LabelFrequencies
@@ -42,12 +43,15 @@ def write_dataset_json(
     info: DatasetInfo,
     frequencies: dict[str, LabelFrequencies],
 ) -> None:
-    """Writes `dataset.json` in one step.
+    """Writes `dataset.json` whole or not at all.
 
     Args:
         data_dir: folder of the records.
         info: the data set; its splits are replaced by those of `frequencies`.
         frequencies: of every split that has records in the folder.
+
+    Raises:
+        OSError: it could not be written; the file is named, and is as it was.
     """
     data = {
         "version": VERSION,
@@ -70,9 +74,7 @@ def write_dataset_json(
         },
     }
     path = pathlib.Path(data_dir) / FILE_NAME
-    unfinished = path.with_suffix(".json.tmp")
-    unfinished.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    text_files.replace_text(path, json.dumps(data, indent=1) + "\n")
 
 
 def read_dataset_json(

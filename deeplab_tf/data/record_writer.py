@@ -21,7 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deeplab_tf.data import dataset_json
+from deeplab_tf.data import dataset_json, text_files
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.label_audit import LabelFrequencies, no_frequencies
 from deeplab_tf.data.record_files import FRAME_BYTES, shard_name
@@ -244,12 +244,16 @@ def _write_shard(
         return _finish(shard, unfinished, examples=examples, num_bytes=num_bytes)
     except (tf.errors.OpError, OSError) as error:
         unfinished.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or getattr(error, "message", error)
-        raise OSError(
-            f"{shard.output_dir}: cannot write {shard.name} ({reason}). Free some "
-            "space or choose another --output_dir, and run again: finished shards in "
-            f"{PARTIAL_FOLDER} are taken over."
-        ) from error
+        raise _failure(shard.output_dir, shard.name, error) from error
+
+
+def _failure(folder: pathlib.Path, name: str, error: Exception) -> OSError:
+    """Returns the error for a file that cannot be written."""
+    return OSError(
+        f"{folder}: cannot write {name} ({text_files.reason(error)}). Free some space "
+        "or choose another --output_dir, and run again: finished shards in "
+        f"{PARTIAL_FOLDER} are taken over."
+    )
 
 
 def _encode_all(
@@ -300,9 +304,7 @@ def _finish(
         "notes": [note for example in examples for note in example.notes],
         "frequencies": _total(examples),
     }
-    text = shard.summary.with_suffix(".tmp")
-    text.write_text(json.dumps(summary), encoding="utf-8")
-    os.replace(text, shard.summary)
+    text_files.replace_text(shard.summary, json.dumps(summary))
     return summary
 
 
@@ -356,7 +358,12 @@ def _publish(
     kept = _other_splits(folder, info=info, built=frequencies)
     # All bytes are on the disk before the first record shows.
     partial = folder / PARTIAL_FOLDER
-    dataset_json.write_dataset_json(partial, info=info, frequencies=kept | frequencies)
+    try:
+        dataset_json.write_dataset_json(
+            partial, info=info, frequencies=kept | frequencies
+        )
+    except OSError as error:
+        raise _failure(folder, dataset_json.FILE_NAME, error) from error
     for shard in shards:
         if shard.partial.exists():
             os.replace(shard.partial, shard.final)

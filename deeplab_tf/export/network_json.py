@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
+from deeplab_tf.export.whole_file import write_whole
 from deeplab_tf.inference.build_predictor import ImageSize
 
 VERSION = 1
@@ -116,11 +117,13 @@ def json_path(path: str | os.PathLike) -> pathlib.Path:
 
 
 def write_network_json(path: str | os.PathLike, info: NetworkInfo) -> None:
-    """Writes the JSON of an exported file or folder, which exists already."""
-    target = json_path(path)
-    target.parent.mkdir(exist_ok=True)
+    """Writes the JSON of an exported file or folder, which exists already.
+
+    Raises:
+        OSError: it could not be written; it is as it was.
+    """
     data = {"version": VERSION} | dataclasses.asdict(info)
-    target.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
+    write_whole(json_path(path), (json.dumps(data, indent=1) + "\n").encode("utf-8"))
 
 
 def read_network_json(path: str | os.PathLike) -> NetworkInfo | None:

@@ -41,7 +41,10 @@ def sliding_window(
     of all tiles. Three conditions: sides of the tiles are a multiple of the network's
     output stride plus one; so are those of the image, since other networks pad an
     image at other pixels; and nothing in the network looks at the image as a whole.
-    Image pooling does: tiles have means of their own.
+    Image pooling does: tiles have means of their own. Where `predict` is a
+    `multi_scale`, the conditions hold at every scale: `grid` and all sides less one,
+    times each scale, are to be multiples of the output stride (64 at stride 16 with
+    scales in steps of a quarter), and the receptive field is that of the smallest one.
 
     Args:
         predict: predictor of the tiles, padding to the crop included. Whatever resizes

@@ -31,7 +31,7 @@ from deeplab_tf.checkpoints.own_names import (
 )
 from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import Recipe
-from deeplab_tf.training import text_files
+from deeplab_tf.data import text_files
 from deeplab_tf.training.loop import NonFiniteLossError, seed_states
 from deeplab_tf.training.moving_average import MovingAverage
 

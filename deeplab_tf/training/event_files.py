@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.training import text_files
+from deeplab_tf.data import text_files
 
 
 class EventWriter:

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from deeplab_tf.training import text_files
+from deeplab_tf.data import text_files
 
 
 class History:

@@ -73,6 +73,8 @@ class TrainLoop:
         self.strategy = strategy or tf.distribute.get_strategy()
         self._config = config
         self.loss = loss
+        if optimizer is None:
+            warn_of_two_weight_decays(config)
         with self.strategy.scope():
             self.optimizer = optimizer or optimizers.build_optimizer(config)
             self.optimizer.build(model.trainable_variables)
@@ -228,6 +230,19 @@ class TrainLoop:
 
         values = [tf.constant(state.numpy()) for state in states]
         tf.function(self.strategy.run)(vary, args=(values,))
+
+
+def warn_of_two_weight_decays(config: TrainConfig) -> None:
+    """Logs a warning if both the loss and the optimizer make weights smaller."""
+    decoupled = getattr(config.optimizer, "weight_decay", 0.0)
+    if config.weight_decay and decoupled:
+        log.warning(
+            "Weights decay twice: by train.weight_decay=%g in the loss and by "
+            "train.optimizer.weight_decay=%g in the update. Set one of them to 0: for "
+            "AdamW train.weight_decay (--weight_decay=0).",
+            config.weight_decay,
+            decoupled,
+        )
 
 
 def seed_states(model: keras.Model) -> list[keras.Variable]:

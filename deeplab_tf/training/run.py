@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import keras
 
 from deeplab_tf.config.recipe import Recipe
-from deeplab_tf.data import dataset_json
+from deeplab_tf.data import dataset_json, text_files
 from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.training import checkpointing
 from deeplab_tf.training.callbacks import (
@@ -22,9 +22,11 @@ from deeplab_tf.training.event_files import EventWriter
 from deeplab_tf.training.history import History
 from deeplab_tf.training.loop import TrainLoop
 from deeplab_tf.training.validation import Validation
+from deeplab_tf.visualization import curve
 
 BEST_FOLDER = "best"
 HISTORY_FILE = "history.csv"
+CURVE_FILE = "curve.png"
 _NUM_PANELS = 3
 
 
@@ -121,6 +123,7 @@ class Run:
                 )
                 if not self.terminate.signal_name and not self._is_validated():
                     self.validate(self._loop.step)
+            self._draw_curve()
         finally:
             self._events.close()
         return logs.get("loss")
@@ -195,6 +198,7 @@ class Run:
             # and one that has a score has its checkpoint.
             self._save_in(self._folder / BEST_FOLDER, step, keep=1)
         self.record(step, {"val_miou": report.mean_iou})
+        self._draw_curve()
         for i, picture in enumerate(self._validation.panels(_NUM_PANELS)):
             self._events.write_image(step, f"image_labels_prediction/{i}", picture)
         averaged = " of the moving averages" if self._loop.moving_average else ""
@@ -202,6 +206,11 @@ class Run:
             f"step {step}/{self._recipe.train.steps}  validation mIoU"
             f"{averaged} {report.mean_iou:.4f}{', the best so far' if is_best else ''}"
         )
+
+    def _draw_curve(self) -> None:
+        """Writes the history as a picture."""
+        png = curve.curve_png(self.history.rows)
+        text_files.replace_bytes(self._folder / CURVE_FILE, png)
 
     def _is_validated(self) -> bool:
         """Returns whether the present weights have been scored."""

@@ -7,12 +7,15 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.checkpoints.importer import WeightsMismatchError
-from deeplab_tf.checkpoints.load import load_checkpoint
+from deeplab_tf.checkpoints.load import load_checkpoint, load_tensors
 from deeplab_tf.checkpoints.slim_names import slim_name
 from deeplab_tf.cli.model_options import build_config
+from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.resnet import ResNetConfig
 from deeplab_tf.models import build_model
 from tests import contracts
-from tests.checkpoints.tf_checkpoints import write_checkpoint
+from tests.checkpoints.tf_checkpoints import write_checkpoint, write_v1_checkpoint
 from tests.models.model_cases import config_of
 
 
@@ -135,6 +138,61 @@ def test_classifier_of_whole_images_sets_the_backbone_where_that_is_allowed(
         "logits",
     }
     np.testing.assert_array_equal(blank.weights[0], model.weights[0])
+
+
+def test_v1_checkpoint_is_loaded(model, blank, tmp_path):
+    path = write_v1_checkpoint(tmp_path / "model.ckpt", slim_tensors(model))
+    report = load_checkpoint(blank, path)
+    check_equal(blank, model)
+    assert report.path == path
+
+
+def slim_classifier():
+    """Names and shapes in slim's ImageNet checkpoint of ResNet-v1-101."""
+
+    def conv(scope, *shape):
+        norm = ("beta", "gamma", "moving_mean", "moving_variance")
+        values = {f"{scope}/BatchNorm/{name}": shape[-1:] for name in norm}
+        return {f"{scope}/weights": shape} | values
+
+    shapes = conv("resnet_v1_101/conv1", 7, 7, 3, 64)
+    channels = 64
+    for block, units in enumerate((3, 4, 23, 3), start=1):
+        narrow = 32 << block
+        for unit in range(1, units + 1):
+            scope = f"resnet_v1_101/block{block}/unit_{unit}/bottleneck_v1"
+            if unit == 1:
+                shapes |= conv(f"{scope}/shortcut", 1, 1, channels, 4 * narrow)
+            shapes |= conv(f"{scope}/conv1", 1, 1, channels, narrow)
+            shapes |= conv(f"{scope}/conv2", 3, 3, narrow, narrow)
+            shapes |= conv(f"{scope}/conv3", 1, 1, narrow, 4 * narrow)
+            channels = 4 * narrow
+    return shapes | {
+        "resnet_v1_101/logits/weights": (1, 1, 2048, 1000),
+        "resnet_v1_101/logits/biases": (1000,),
+        "resnet_v1_101/mean_rgb": (3,),
+        "global_step": (),
+    }
+
+
+@pytest.mark.slow
+def test_slim_classifier_sets_the_backbone_of_resnet_v1_101():
+    tensors = {
+        name: np.broadcast_to(np.float32(0.5), shape)
+        for name, shape in slim_classifier().items()
+    }
+    network = build_model(
+        DeepLabV3Config(backbone=ResNetConfig(depth=101), aspp=ASPPConfig(filters=8))
+    )
+    report = load_tensors(network, tensors, path="v1.ckpt", allow_backbone=True)
+    assert len(report.assigned) == 5 * (1 + 4 + 3 * 33)
+    assert {name.partition("/")[0] for name in report.skipped} == {"aspp", "logits"}
+    assert report.ignored == (
+        "global_step",
+        "resnet_v1_101/logits/biases",
+        "resnet_v1_101/logits/weights",
+        "resnet_v1_101/mean_rgb",
+    )
 
 
 def test_checkpoint_with_a_part_of_the_head_is_no_backbone(model, blank, tmp_path):

@@ -14,7 +14,7 @@ from deeplab_tf.checkpoints.readers import (
     find_prefix,
     open_checkpoint,
 )
-from tests.checkpoints.tf_checkpoints import write_checkpoint
+from tests.checkpoints.tf_checkpoints import write_checkpoint, write_v1_checkpoint
 
 VALUES = {"a/weights": np.arange(6, dtype="float32").reshape(2, 3), "step": np.int64(7)}
 DATA = ".data-00000-of-00001"
@@ -103,7 +103,7 @@ def test_absent_checkpoint_is_told(tmp_path, prefix, name):
 
 
 def test_empty_folder_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"no checkpoint \(\*\.index\) in"):
+    with pytest.raises(ValueError, match=r"no checkpoint \(\*\.index or \*\.ckpt\) in"):
         find_prefix(tmp_path)
 
 
@@ -213,3 +213,57 @@ def test_damaged_index_is_named(prefix, content):
             file.write(content)
     with pytest.raises(ValueError, match=r"model\.ckpt-7 cannot be read as"):
         CheckpointReader(prefix)
+
+
+@pytest.fixture
+def v1_file(tmp_path):
+    # TensorFlow would take such a name for a pattern.
+    return write_v1_checkpoint(tmp_path / "slim [1]" / "resnet_v1_101.ckpt", VALUES)
+
+
+def test_v1_checkpoint_is_its_single_file(v1_file):
+    with open_checkpoint(v1_file) as reader:
+        assert reader.path == v1_file
+        assert reader.shapes == {"a/weights": (2, 3), "step": ()}
+        np.testing.assert_array_equal(reader["a/weights"], VALUES["a/weights"])
+        assert reader["step"] == 7
+
+
+def test_v1_checkpoint_is_found_in_a_folder_and_by_its_state_file(v1_file, tmp_path):
+    (tmp_path / "notes.ckpt.txt").write_text("no checkpoint")
+    assert find_prefix(tmp_path) == v1_file
+    write_v1_checkpoint(tmp_path / "slim [1]" / "other.ckpt", VALUES)
+    message = r"one of .*other\.ckpt, .*resnet_v1_101\.ckpt"
+    with pytest.raises(ValueError, match=message):
+        find_prefix(tmp_path)
+    state = tmp_path / "slim [1]" / "checkpoint"
+    state.write_text('model_checkpoint_path: "resnet_v1_101.ckpt"\n')
+    assert find_prefix(tmp_path / "slim [1]") == v1_file
+
+
+def test_v1_checkpoint_is_found_in_an_archive(v1_file, tmp_path):
+    with open(v1_file, "rb") as file:
+        archive = pack(tmp_path / "a.tar.gz", {"resnet_v1_101.ckpt": file.read()})
+    with open_checkpoint(archive) as reader:
+        assert reader["step"] == 7
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x89PNG" * 100, None])
+def test_file_that_is_no_checkpoint_is_named(v1_file, content):
+    with open(v1_file, "r+b") as file:
+        file.truncate(200 if content is None else 0)
+        file.write(content or b"")
+    message = r"resnet_v1_101\.ckpt is no TensorFlow checkpoint: .* not a V1 checkpoint"
+    with pytest.raises(ValueError, match=message):
+        find_prefix(v1_file)
+
+
+def test_damaged_v1_checkpoint_is_named(v1_file):
+    with open(v1_file, "r+b") as file:
+        file.seek(10)
+        file.write(b"\xff" * 10)
+    with (
+        pytest.raises(ValueError, match=r"101\.ckpt cannot be read as .* get it again"),
+        open_checkpoint(v1_file),
+    ):
+        pass

@@ -15,3 +15,14 @@ def write_checkpoint(prefix, tensors):
         tensors=[tf.constant(np.asarray(value)) for value in tensors.values()],
     )
     return str(prefix)
+
+
+def write_v1_checkpoint(path, tensors):
+    """Writes name -> array as one file in TensorFlow's first format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tf.raw_ops.Save(
+        filename=str(path),
+        tensor_names=list(tensors),
+        data=[tf.constant(np.asarray(value)) for value in tensors.values()],
+    )
+    return str(path)

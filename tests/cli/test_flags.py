@@ -10,14 +10,7 @@ from tests.cli.command import parsed_flags, run_command
 
 FLAGS = absl_flags.FLAGS
 
-# Section of the original's flags -> our commands that define them.
-SCRIPTS = {
-    "common.py": (),
-    "train.py": ("train",),
-    "eval.py": ("eval",),
-    "vis.py": ("vis",),
-    "export_model.py": ("export_model",),
-}
+COMMON = "common.py"
 KINDS = {
     "integer": "int",
     "float": "float",
@@ -42,52 +35,63 @@ SAMPLES = {
 }
 
 
-def original_flags(reference):
-    """Yields (script, name, type, default) of the tables of the original's flags."""
+def original_flags(reference, *scripts):
+    """Yields (name, type, default) of the tables of flags of the original's scripts."""
     script = None
     for line in (reference / "facts" / "flags.md").read_text().splitlines():
         if line.startswith("## "):
             script = line[3:].split()[0]
         row = re.match(r"\| `(\w+)` \| ([\w ]+) \| (.+) \|$", line)
-        if row and script in SCRIPTS:
-            yield script, row[1], row[2], parse_default(row[3])
+        if row and script in scripts:
+            yield row[1], row[2], parse_default(row[3])
 
 
 def parse_default(text):
-    assert re.fullmatch(r"[\w\s.*,\[\]'-]+", text), text
+    assert re.fullmatch(r"[\w\s./:*,\[\]'-]+", text), text
     return eval(text, {})
+
+
+def check_flags(wanted):
+    """Checks types and defaults of flags that are defined and not given."""
+    for name, kind, default in wanted:
+        assert name in FLAGS, name
+        found = FLAGS[name]
+        assert found.flag_type() == KINDS[kind], name
+        if kind == "list" and default is not None:
+            default = default.split(",")
+        assert found.value == default, name
 
 
 @pytest.mark.reference
 @pytest.mark.parametrize("command", ["train", "eval", "vis", "export_model"])
 def test_every_flag_of_the_original_has_its_type_and_default(command, reference):
-    wanted = [
-        row
-        for row in original_flags(reference)
-        if row[0] == "common.py" or command in SCRIPTS[row[0]]
-    ]
+    wanted = list(original_flags(reference, COMMON, f"{command}.py"))
     assert len(wanted) > 40
     with parsed_flags(command):
-        for _, name, kind, default in wanted:
-            assert name in FLAGS, name
-            found = FLAGS[name]
-            assert found.flag_type() == KINDS[kind], name
-            if kind == "list" and default is not None:
-                default = default.split(",")
-            assert found.value == default, name
+        check_flags(wanted)
 
 
 @pytest.mark.reference
 @pytest.mark.parametrize("command", ["train", "eval", "vis", "export_model"])
 def test_every_flag_of_the_original_parses(command, reference):
     arguments = []
-    for script, name, kind, _ in original_flags(reference):
-        if script == "common.py" or command in SCRIPTS[script]:
-            flag = next(flag for flag in TABLE if flag.name == name)
-            sample = flag.kind[-1] if kind == "enum" else SAMPLES[kind]
-            arguments.append(f"--{name}={sample}")
+    for name, kind, _ in original_flags(reference, COMMON, f"{command}.py"):
+        flag = next(flag for flag in TABLE if flag.name == name)
+        sample = flag.kind[-1] if kind == "enum" else SAMPLES[kind]
+        arguments.append(f"--{name}={sample}")
     with parsed_flags(command, *arguments):
         assert all(flags.is_given(argument[2:].split("=")[0]) for argument in arguments)
+
+
+@pytest.mark.reference
+def test_every_flag_of_the_original_converter_parses(reference):
+    wanted = list(original_flags(reference, "convert_to_tflite.py"))
+    assert len(wanted) == 5
+    with parsed_flags("convert_to_tflite"):
+        check_flags(wanted)
+    arguments = [f"--{name}={SAMPLES[kind]}" for name, kind, _ in wanted]
+    with parsed_flags("convert_to_tflite", *arguments):
+        assert {FLAGS[name].value for name, *_ in wanted} == {"text"}
 
 
 def test_our_table_names_each_flag_once():

@@ -41,6 +41,27 @@ def test_without_flags_the_defaults_of_the_original_hold():
     assert recipe.train.loss.top_k_fraction == 1.0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], None),
+        (["--train_batch_size=32", "--gradient_accumulation=2"], None),
+        (["--train_batch_size=8"], "on 8 images at a time, and in the recipe on 16"),
+        (["--set=train.gradient_accumulation=4"], "on 4 images at a time"),
+        (["--train_batch_size=8", "--fine_tune_batch_norm=false"], None),
+    ],
+)
+def test_a_smaller_batch_than_the_recipe_takes_is_warned_of(
+    caplog, arguments, expected
+):
+    build(*arguments, base=get_recipe("deeplab_v3_mobilenet_v2_voc2012"))
+    if expected is None:
+        assert not caplog.text
+    else:
+        assert expected in caplog.text
+        assert "--fine_tune_batch_norm=false" in caplog.text
+
+
 def test_flags_reach_their_fields():
     recipe = build(
         "--decoder_output_stride=4",

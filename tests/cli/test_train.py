@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab_tf.checkpoints.readers import open_checkpoint
 from deeplab_tf.cli import model_options, train
 from deeplab_tf.cli.recipe_flags import build_recipe
 from deeplab_tf.models import build_model
 from deeplab_tf.training import checkpointing
+from tests.checkpoints.tf_checkpoints import write_v1_checkpoint
 from tests.cli.command import parsed_flags, run_command
 from tests.cli.conftest import TRAIN_FLAGS
 from tests.cli.tf1_checkpoint import write_tf1_checkpoint
@@ -108,6 +110,12 @@ def test_another_number_of_classes_names_the_flag(tf1_checkpoints):
 )
 def test_a_checkpoint_of_a_classifier_sets_the_backbone(tf1_checkpoints, arguments):
     assert loaded_parts(tf1_checkpoints["backbone"], *arguments) == {"conv"}
+
+
+def test_a_v1_checkpoint_is_an_initial_checkpoint(tf1_checkpoints, tmp_path):
+    with open_checkpoint(tf1_checkpoints["backbone"]) as reader:
+        path = write_v1_checkpoint(tmp_path / "mobilenet_v2.ckpt", dict(reader))
+    assert loaded_parts(path) == {"conv"}
 
 
 @pytest.fixture(scope="module")

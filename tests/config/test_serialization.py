@@ -41,6 +41,16 @@ def test_every_type_comes_back(tag):
 
 
 @pytest.mark.parametrize("tag", TYPES)
+def test_fields_that_an_older_file_lacks_have_their_defaults(tag):
+    config = make(tag)
+    data = serialization.to_dict(config)
+    for field in dataclasses.fields(config):
+        if field.default is not dataclasses.MISSING:
+            del data[field.name]
+    assert serialization.from_dict(data) == config
+
+
+@pytest.mark.parametrize("tag", TYPES)
 def test_every_type_is_frozen(tag):
     config = make(tag)
     field = dataclasses.fields(config)[0].name

@@ -1,7 +1,9 @@
 # Licensed under the Apache License, Version 2.0.
 """Tests of deeplab_tf.data.dataset_json."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -32,6 +34,25 @@ def test_what_is_written_is_read(tmp_path, info):
     assert read_info.image_size == info.image_size
     assert read_info.evaluation_ids == info.evaluation_ids
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+
+
+def test_full_disk_is_said_with_the_file_and_leaves_what_was_there(
+    tmp_path, monkeypatch
+):
+    info = get_dataset_info("camvid")
+    dataset_json.write_dataset_json(tmp_path, info=info, frequencies={})
+    before = (tmp_path / "dataset.json").read_bytes()
+
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    frequencies = {"train": frequencies_of(info)}
+    with pytest.raises(OSError, match=r"No space left .*dataset\.json") as caught:
+        dataset_json.write_dataset_json(tmp_path, info=info, frequencies=frequencies)
+    assert caught.value.errno == errno.ENOSPC
+    assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
+    assert (tmp_path / "dataset.json").read_bytes() == before
 
 
 def test_file_of_before_evaluation_ids_is_read(tmp_path):

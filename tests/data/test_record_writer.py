@@ -9,7 +9,13 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf.config.data import DataConfig
-from deeplab_tf.data import dataset_json, pipeline, record_writer, sources
+from deeplab_tf.data import (
+    dataset_json,
+    pipeline,
+    record_writer,
+    sources,
+    text_files,
+)
 
 from . import record_folder
 
@@ -226,3 +232,23 @@ def test_full_disk_is_said_and_leaves_nothing_half_written(
     assert not list((tmp_path / ".partial").glob("*.tmp"))
     monkeypatch.undo()
     assert write(tmp_path, record_folder.items(), num_shards=2).reused_shards == 1
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "train-00001-of-00002.tfrecord.json"])
+def test_full_disk_at_a_text_is_said_and_shards_are_kept(tmp_path, monkeypatch, name):
+    replace_text = text_files.replace_text
+
+    def refuse(path, text):
+        if path.name == name:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        replace_text(path, text)
+
+    monkeypatch.setattr(text_files, "replace_text", refuse)
+    message = r"cannot write .* \(No space left on device\)\. Free some .*run again"
+    with pytest.raises(OSError, match=message) as caught:
+        write(tmp_path, record_folder.items(), num_shards=2)
+    assert name.removesuffix(".tfrecord.json") in str(caught.value)
+    assert record_names(tmp_path) == []
+    monkeypatch.undo()
+    report = write(tmp_path, record_folder.items(), num_shards=2)
+    assert report.reused_shards == (2 if name == "dataset.json" else 1)

@@ -61,6 +61,22 @@ def test_a_damaged_file_is_named(tmp_path, text):
         network_json.read_network_json(tmp_path / "a.tflite")
 
 
+def test_fields_that_an_older_export_lacks_have_their_defaults(tmp_path):
+    path = tmp_path / "a.pb"
+    info = describe_network(CONFIG, EvaluationConfig(crop_size=(49, 65)))
+    network_json.write_network_json(path, info)
+    file = network_json.json_path(path)
+    data = json.loads(file.read_text())
+    for name in ("dataset", "classes", "palette", "scales", "flip", "resizes"):
+        del data[name]
+    file.write_text(json.dumps(data))
+    assert network_json.read_network_json(path) == info
+    del data["crop_size"]
+    file.write_text(json.dumps(data))
+    with pytest.raises(ValueError, match=r"not valid .*crop_size.* export the network"):
+        network_json.read_network_json(path)
+
+
 def test_an_unknown_field_is_an_error(tmp_path):
     path = tmp_path / "a.pb"
     info = describe_network(CONFIG, EVALUATION)

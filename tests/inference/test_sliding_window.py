@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from deeplab_tf.cli.model_options import build_config
 from deeplab_tf.inference.fit_to_crop import fit_to_crop
+from deeplab_tf.inference.multi_scale import multi_scale
 from deeplab_tf.inference.predictor import Predictor, predictor
 from deeplab_tf.inference.sliding_window import plan_tiles, sliding_window
+from deeplab_tf.models import build_model
 from deeplab_tf.structures import Outputs
+from tests import contracts
 from tests.inference.toy_networks import pointwise_network
 
 PIXEL = (127.5, 127.5, 127.5)
@@ -125,6 +129,51 @@ def test_tiles_equal_the_whole_image_away_from_their_borders(local_predictor):
     np.testing.assert_allclose(found[inside], whole[inside], atol=1e-6)
     # There are differences: the borders are no wish.
     assert np.abs(found - whole).max() > 1e-3
+
+
+# MobileNetV2 at output stride 16 reaches over 245 pixels: 37 by convolutions on strides
+# 1 to 8, 208 on 16. Resizing to stride 4 adds 16, the decoder 8, the last resizing 4.
+MOBILENET_REACH = 273
+
+
+@pytest.mark.slow
+def test_tiles_of_a_real_network_equal_the_whole_image_away_from_their_borders():
+    options = {"num_classes": 5, "depth_multiplier": 0.35, "aspp_convs_filters": 16}
+    options |= {"decoder_output_stride": (4,), "decoder_filters": 16}
+    network = build_model(build_config(options | {"add_image_level_feature": False}))
+    contracts.draw_weights(network)
+    whole = multi_scale(predictor(network), scales=[1.0], flip=True)
+    image = random_image(65, 1217, 3)
+    size = {"tile_size": (65, 641), "overlap": (0, 64)}
+    tiles = windows(whole, **size, grid=16, with_probabilities=True)
+    found = np.asarray(tiles(image)["probabilities"])
+    wanted = np.asarray(whole(image)["probabilities"])
+    tiling = plan_tiles(1217, tile=641, overlap=64, grid=16)
+    inside = distance_to_borders(1217, tiling) > MOBILENET_REACH
+    assert 0.4 < inside.mean() < 0.6
+    np.testing.assert_allclose(found[:, inside], wanted[:, inside], atol=1e-6)
+    assert np.abs(found - wanted).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("scale", "grid", "tile", "is_equal"),
+    [(0.5, 16, 193, True), (0.75, 32, 193, True), (0.5, 8, 185, False)],
+)
+def test_scaled_tiles_equal_the_whole_image_on_the_grid_of_their_scale(
+    local_predictor, scale, grid, tile, is_equal
+):
+    image = random_image(33, 385, 3)
+    whole = multi_scale(local_predictor, scales=[scale, 1.0])
+    size = {"tile_size": (33, tile), "overlap": (0, 16)}
+    tiles = windows(whole, **size, grid=grid, with_probabilities=True)
+    found = np.asarray(tiles(image)["probabilities"])
+    wanted = np.asarray(whole(image)["probabilities"])
+    tiling = plan_tiles(385, tile=tile, overlap=16, grid=grid)
+    inside = distance_to_borders(385, tiling) > REACH / scale + 2
+    assert inside.mean() > 0.2
+    difference = np.abs(found - wanted)[:, inside].max()
+    # At scale 0.75 resized pixels differ in their last bits.
+    assert difference < 1e-4 if is_equal else difference > 1e-2
 
 
 def test_an_image_off_the_grid_equals_itself_filled_up(local_predictor):

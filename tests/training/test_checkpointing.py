@@ -1,4 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
+import json
 import pathlib
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tensorflow as tf
 from deeplab_tf.checkpoints.load import load_checkpoint
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.recipe import Recipe
-from deeplab_tf.config.train import TrainConfig
+from deeplab_tf.config.train import AdamConfig, TrainConfig
 from deeplab_tf.training import checkpointing, loop, optimizers
 from tests.training import toy_network
 
@@ -97,6 +98,31 @@ def test_read_config_says_what_is_missing(tmp_path):
         checkpointing.read_config(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json: .*not JSON"):
+        checkpointing.read_config(tmp_path)
+
+
+def test_read_config_of_an_older_run_takes_defaults(tmp_path):
+    train = TrainConfig(steps=7, optimizer=AdamConfig(beta_1=0.5))
+    recipe = Recipe(name="toy", model=DeepLabV3Config(num_classes=3), train=train)
+    save(tmp_path, recipe=recipe)
+    path = tmp_path / "config.json"
+    data = json.loads(path.read_text())
+    for name in ("gradient_accumulation", "clip_norm", "precision"):
+        del data["config"]["train"][name]
+    del data["config"]["train"]["optimizer"]["weight_decay"]
+    del data["config"]["model"]["backbone_style"]["synchronized_norm"]
+    del data["config"]["evaluation"]
+    path.write_text(json.dumps(data))
+    assert checkpointing.read_config(tmp_path) == recipe
+
+
+def test_read_config_of_a_newer_run_names_file_and_field(tmp_path):
+    recipe = Recipe(name="toy", model=DeepLabV3Config(num_classes=3))
+    save(tmp_path, recipe=recipe)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace('"clip_norm"', '"clip_value"'))
+    message = r"config\.json: TrainConfig has no field clip_value; it has .*clip_norm.*"
+    with pytest.raises(ValueError, match=message + "from another version"):
         checkpointing.read_config(tmp_path)
 
 

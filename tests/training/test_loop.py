@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.config.train import MomentumConfig, PolySchedule, TrainConfig
+from deeplab_tf.config.train import (
+    AdamConfig,
+    MomentumConfig,
+    PolySchedule,
+    TrainConfig,
+)
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.training import loop
 from tests.training import toy_network
@@ -45,6 +50,17 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.events.append("train ends")
+
+
+def test_two_weight_decays_are_warned_of(caplog):
+    build_loop(TrainConfig(weight_decay=4e-5))
+    build_loop(TrainConfig(weight_decay=4e-5, optimizer=AdamConfig()))
+    build_loop(TrainConfig(weight_decay=0, optimizer=AdamConfig(weight_decay=0.1)))
+    assert not caplog.text
+    build_loop(TrainConfig(weight_decay=4e-5, optimizer=AdamConfig(weight_decay=0.1)))
+    assert "train.weight_decay=4e-05" in caplog.text
+    assert "train.optimizer.weight_decay=0.1" in caplog.text
+    assert "--weight_decay=0" in caplog.text
 
 
 def test_run_updates_as_momentum_by_hand():

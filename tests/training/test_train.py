@@ -15,6 +15,7 @@ from deeplab_tf import models
 from deeplab_tf.checkpoints.load import load_checkpoint
 from deeplab_tf.data import sources
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from deeplab_tf.recipes import list_recipes
 from deeplab_tf.training import checkpointing, history, loop, train, validation
 from tests.training import toy_run
 from tests.training.test_callbacks import read_events
@@ -74,6 +75,8 @@ def test_train_leaves_checkpoints_recipe_curve_and_events(tmp_path):
     assert {("loss", 2), ("learning_rate", 6), ("val_miou", 4)} <= events.keys()
     picture = events["image_labels_prediction/0", 4].tensor.string_val[2]
     assert tf.io.decode_png(picture).shape == (33, 99, 3)
+    drawn = tf.io.decode_png((tmp_path / "curve.png").read_bytes())
+    assert drawn.shape == (560, 960, 3)
 
 
 @pytest.mark.slow
@@ -236,16 +239,16 @@ def test_check_batch_size_wants_equal_shares():
 @pytest.mark.parametrize(
     ("options", "number", "is_shared", "expected"),
     [
-        ({"batch_size": 12}, 1, False, None),
-        ({"batch_size": 11}, 1, False, "11 images at a time"),
+        ({"batch_size": 8}, 1, False, None),
+        ({"batch_size": 7}, 1, False, "7 images at a time"),
         ({"batch_size": 4, "fine_tune_batch_norm": False}, 1, False, None),
-        ({"batch_size": 16}, 2, False, "8 images .* or give --synchronized_norm"),
-        ({"batch_size": 16}, 2, True, None),
+        ({"batch_size": 8}, 2, False, "4 images .* or give --synchronized_norm"),
+        ({"batch_size": 8}, 2, True, None),
         (
-            {"batch_size": 32, "gradient_accumulation": 4},
+            {"batch_size": 16, "gradient_accumulation": 4},
             2,
             True,
-            "8 images .*=false, or lower --gradient_accumulation, or raise --train_ba",
+            "4 images .*=false, or lower --gradient_accumulation, or raise --train_ba",
         ),
     ],
 )
@@ -261,6 +264,12 @@ def test_warn_of_small_batches(caplog, options, number, is_shared, expected):
     else:
         assert "--fine_tune_batch_norm=false" in caplog.text
         assert re.search(expected, caplog.text)
+
+
+@pytest.mark.parametrize("recipe", list_recipes(), ids=lambda recipe: recipe.name)
+def test_no_recipe_is_warned_of_small_batches_as_it_stands(caplog, recipe):
+    train.warn_of_small_batches(recipe, replicas(1))
+    assert not caplog.text
 
 
 def test_hard_pixels_of_parts_are_warned_of(caplog):

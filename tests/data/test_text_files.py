@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""Tests of deeplab_tf.training.text_files."""
+"""Tests of deeplab_tf.data.text_files."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ import os
 import pytest
 import tensorflow as tf
 
-from deeplab_tf.training import text_files
+from deeplab_tf.data import text_files
 
 
 def test_text_is_replaced_and_put_behind(tmp_path):

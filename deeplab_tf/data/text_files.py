@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""Writes the small files of a run, so that a failure names the file."""
+"""Writes small files whole or not at all, so that a failure names the file."""
 
 import contextlib
 import os
@@ -14,11 +14,20 @@ def replace_text(path: str | os.PathLike, text: str) -> None:
     Raises:
         OSError: it could not be written; it is as it was.
     """
+    replace_bytes(path, text.encode("utf-8"))
+
+
+def replace_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Replaces a file as a whole, or not at all.
+
+    Raises:
+        OSError: it could not be written; it is as it was.
+    """
     path = pathlib.Path(path)
     partial = path.with_name(f".partial-{path.name}")
     try:
-        with _named(path), partial.open("w", newline="", encoding="utf-8") as file:
-            file.write(text)
+        with _named(path), partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
