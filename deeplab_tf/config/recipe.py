@@ -74,7 +74,7 @@ def rescale_rates(model: ModelConfig, output_stride: int) -> ModelConfig:
     """Returns the configuration at another output stride, atrous rates with it.
 
     6, 12, 18 at stride 16 become 12, 24, 36 at stride 8, so that a branch sees the
-    same part of the image (DeepLabv3, arXiv:1706.05587, section 4.1).
+    same part of the image (DeepLabv3, arXiv:1706.05587, section 3.3).
     """
     old = model.backbone.output_stride
     backbone = dataclasses.replace(model.backbone, output_stride=output_stride)

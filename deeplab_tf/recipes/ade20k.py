@@ -17,9 +17,9 @@ from deeplab_tf.recipes.voc2012 import MULTI_SCALE, WEIGHT_DECAY, deeplab_v3plus
 # The network has an output for the unlabelled pixels, too, which the loss leaves out.
 NUM_CLASSES = 151
 
-# research/deeplab, g3doc/ade20k.md: sizes and steps. Batch and learning rate of the
-# published run are not published: more than 12 images are asked for, and the rate here
-# is that of DeepLabv3 (arXiv:1706.05587), section 4, for 16 images.
+# research/deeplab, g3doc/ade20k.md: sizes and steps, for Xception-65. Of the published
+# runs batch and learning rate are not known: the page asks for more than 12 images, and
+# the rate is that of DeepLabv3, section 4.1, for 16 images.
 DATA = DataConfig(
     dataset="ade20k",
     crop_size=(513, 513),
@@ -39,7 +39,8 @@ EVALUATION = EvaluationConfig(crop_size=(513, 513))
 
 DEEPLAB_V3PLUS_XCEPTION_65 = Recipe(
     name="deeplab_v3plus_xception_65_ade20k",
-    source="research/deeplab, g3doc/ade20k.md and model_zoo.md",
+    source="research/deeplab, g3doc/ade20k.md and model_zoo.md. Assumed: batch of 16, "
+    "learning rate of 0.007",
     expected="45.65 mean IoU and 82.52 pixel accuracy on val at output stride 8 with "
     "scales 0.5 to 1.75 and flips, from ImageNet",
     model=dataclasses.replace(
@@ -56,7 +57,8 @@ DEEPLAB_V3PLUS_XCEPTION_65 = Recipe(
 DEEPLAB_V3PLUS_MOBILENET_V2 = dataclasses.replace(
     DEEPLAB_V3PLUS_XCEPTION_65,
     name="deeplab_v3plus_mobilenet_v2_ade20k",
-    source="research/deeplab, g3doc/model_zoo.md: sizes of 257, a decoder",
+    source="research/deeplab, g3doc/model_zoo.md: sizes of 257, a decoder. Assumed: "
+    "batch of 16, learning rate of 0.007, steps of Xception-65",
     expected="32.04 mean IoU and 75.41 pixel accuracy on val at output stride 16, one "
     "scale",
     model=DeepLabV3PlusConfig(

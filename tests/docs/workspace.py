@@ -23,8 +23,9 @@ from tests.cli.tf1_checkpoint import write_tf1_checkpoint
 from tests.conftest import ROOT
 from tests.docs import command_table, pages
 
-CHECKPOINT = "deeplabv3_mnv2_pascal_train_aug"
-ARCHIVE = f"{CHECKPOINT}_2018_01_29.tar.gz"
+# Networks of released archives, which hold a folder called like them without the date.
+VOC_NETWORK = ("deeplabv3_mnv2_pascal_train_aug", "2018_01_29")
+ADE20K_NETWORK = ("deeplabv3_mnv2_ade20k_train", "2018_12_03")
 _IMAGE_SIZE = 65
 
 
@@ -44,7 +45,10 @@ class Workspace:
         _write_photos(folder)
         _write_cityscapes(folder / "cityscapes")
         _write_ade20k(folder / "ADE20K" / "ADEChallengeData2016")
-        _write_official_checkpoint(folder)
+        voc2012 = deeplab.DeepLabV3Config(num_classes=21)
+        _write_official_checkpoint(folder, *VOC_NETWORK, config=voc2012)
+        ade20k = deeplab.get_recipe("deeplab_v3plus_mobilenet_v2_ade20k").model
+        _write_official_checkpoint(folder, *ADE20K_NETWORK, config=ade20k)
 
     def run_page(self, page):
         for block in pages.read_blocks(page):
@@ -267,11 +271,10 @@ def _write_ade20k(root):
         )
 
 
-def _write_official_checkpoint(folder):
+def _write_official_checkpoint(folder, name, date, *, config):
     """Writes a network as the released archive names it, with its own weights."""
-    model = deeplab.build_model(deeplab.DeepLabV3Config(num_classes=21))
-    (folder / CHECKPOINT).mkdir()
-    prefix = folder / CHECKPOINT / "model.ckpt-30000"
-    write_tf1_checkpoint(model, prefix, step=30000)
-    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
-        archive.add(folder / CHECKPOINT, arcname=CHECKPOINT)
+    (folder / name).mkdir()
+    prefix = folder / name / "model.ckpt-30000"
+    write_tf1_checkpoint(deeplab.build_model(config), prefix, step=30000)
+    with tarfile.open(folder / f"{name}_{date}.tar.gz", "w:gz") as archive:
+        archive.add(folder / name, arcname=name)

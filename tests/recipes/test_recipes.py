@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from deeplab_tf import recipes
+from deeplab_tf.cli import recipe_table
 from deeplab_tf.config import serialization
 from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
@@ -20,11 +21,14 @@ from deeplab_tf.training.train import build_loop
 
 RECIPES = {recipe.name: recipe for recipe in recipes.list_recipes()}
 MODEL_NAMES = {DeepLabV3Config: "deeplab_v3", DeepLabV3PlusConfig: "deeplab_v3plus"}
-# From random weights on a CPU.
-SHORT_RUNS = (
-    "deeplab_v3plus_mobilenet_v2_camvid",
-    "deeplab_v3plus_mobilenet_v2_shapes",
-)
+# What may follow the name of the data set, in this order -> the difference to the
+# recipe without it: of the network, or None where it is of the training.
+SUFFIXES = {
+    "_dm05": "model.backbone.depth_multiplier=0.5",
+    "_no_image_pooling": "model.aspp.image_level_feature=false",
+    "_fine_tuned": None,
+    "_trainval": None,
+}
 
 
 @pytest.fixture(params=RECIPES, ids=str)
@@ -44,18 +48,46 @@ def test_unknown_recipe_names_those_there_are():
         recipes.get_recipe("deeplab_v3plus_mobilenet_v2")
 
 
-def test_name_is_model_backbone_and_data_set(recipe):
+def test_name_is_model_backbone_data_set_and_suffixes(recipe):
     backbone = recipe.model.backbone.variant
     assert backbone in BACKBONES
     parts = (MODEL_NAMES[type(recipe.model)], backbone, recipe.data.dataset)
+    name = recipe.name
+    for suffix in reversed(SUFFIXES):
+        name = name.removesuffix(suffix)
+    assert name == "_".join(parts)
     # The second stage is called by what it is trained on.
-    assert recipe.name.removesuffix("_trainval") == "_".join(parts)
     assert recipe.name.endswith("_trainval") == (recipe.data.train_split == "trainval")
+
+
+def test_suffix_tells_what_differs_from_the_recipe_without_it(recipe):
+    for suffix, change in SUFFIXES.items():
+        if not recipe.name.endswith(suffix):
+            continue
+        without = RECIPES[recipe.name.removesuffix(suffix)]
+        assert recipe.data.dataset == without.data.dataset
+        if change is None:
+            assert recipe.train != without.train
+        else:
+            assert recipe.model == without.override(change).model
+            assert (recipe.data, recipe.train) == (without.data, without.train)
 
 
 def test_source_and_expected_result_are_told(recipe):
     assert recipe.source
     assert recipe.expected
+    # The list of recipes has room for all of it.
+    assert not recipe_table.format_recipes([recipe]).endswith(" ...")
+
+
+@pytest.mark.parametrize("dataset", ["cityscapes", "ade20k"])
+def test_settings_that_nobody_published_are_called_assumed(dataset):
+    for recipe in RECIPES.values():
+        if recipe.data.dataset == dataset:
+            settings = "batch of 16, learning rate of 0.007"
+            assert f"Assumed: {settings}" in recipe.source
+            assert recipe.train.batch_size == 16
+            assert recipe.train.schedule.learning_rate == 0.007
 
 
 def test_json_gives_the_recipe_back(recipe):
@@ -108,11 +140,11 @@ def test_second_stage_is_the_first_at_stride_8_with_frozen_norm(recipe):
     )
 
 
-@pytest.mark.parametrize("name", SHORT_RUNS)
-def test_short_runs_have_a_norm_momentum_that_forgets_the_start(name):
-    recipe = RECIPES[name]
+def test_norm_that_is_trained_forgets_its_start(recipe):
+    if not recipe.train.fine_tune_batch_norm:
+        return
     for style in (recipe.model.backbone_style, recipe.model.head_style):
-        assert 0.9 <= style.norm_momentum <= 0.99
+        assert style.norm_momentum >= 0.9
         assert recipe.train.steps * (1 - style.norm_momentum) > 5
 
 
