@@ -41,7 +41,7 @@ BACKEND_FREE = ("layers", "backbones", "models", "losses", "metrics")
 TENSORFLOW_INSIDE = (
     "layers/resize.py",
     "layers/batch_norm.py",
-    "layers/atrous_conv.py",
+    "layers/convolution.py",
 )
 # Not installed everywhere: imported inside functions alone.
 OPTIONAL = {"torch", "onnx", "tf2onnx", "pydensecrf", "tensorflow_datasets", "jax"}

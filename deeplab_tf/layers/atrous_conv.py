@@ -6,6 +6,7 @@ from keras import ops
 
 from deeplab_tf.layers.activations import activate
 from deeplab_tf.layers.batch_norm import build_norm
+from deeplab_tf.layers.convolution import convolve
 from deeplab_tf.layers.styled_layer import StyledLayer
 
 
@@ -79,13 +80,13 @@ class AtrousConv(StyledLayer):
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
         x, padding = _pad(x, layer=self)
-        x = ops.conv(
+        x = convolve(
             x,
             self.kernel,
-            strides=self.stride,
+            stride=self.stride,
+            rate=self.rate,
             padding=padding,
-            data_format="channels_last",
-            dilation_rate=self.rate,
+            training=bool(training),
         )
         x = x + self.bias if self.norm is None else self.norm(x, training=training)
         return activate(x, self.activation)

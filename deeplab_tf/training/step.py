@@ -155,15 +155,17 @@ class TrainStep:
         with tf.GradientTape() as tape:
             outputs = self._model(images, training=True)
             loss = self._loss(targets, outputs, step=self.number, **batch_targets)
-            l2_loss = optimizers.l2_loss(
-                variables, weight_decay=self._config.weight_decay
-            )
-            # That of each part, so that all parts together have it once.
-            l2_loss = tf.cast(l2_loss, tf.float32) / (num_replicas * self._num_parts)
-            loss = tf.cast(loss, tf.float32) / num_replicas + l2_loss
+            loss = tf.cast(loss, tf.float32) / num_replicas
             scaled_loss = self._optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, [v.value for v in variables])
-        return gradients, (loss, l2_loss)
+        # That of each part, so that all parts together have it once.
+        share = 1.0 / (num_replicas * self._num_parts)
+        decay = {"variables": variables, "weight_decay": self._config.weight_decay}
+        l2_loss = optimizers.l2_loss(**decay) * share
+        gradients = optimizers.add_weight_decay(
+            gradients, **decay, scale=self._optimizer.scale_loss(tf.constant(share))
+        )
+        return gradients, (loss + l2_loss, l2_loss)
 
     def _apply(self, gradients):
         """Updates the weights; returns a replica's share of the gradients' norm."""

@@ -268,6 +268,24 @@ def test_l2_loss_is_half_the_sum_of_squares():
     assert float(value) == pytest.approx(0.1 * (9 + 16) / 2)
 
 
+def test_weight_decay_is_the_gradient_of_the_l2_loss():
+    names = ("kernel", "kernel", "beta", "bias")
+    variables = [keras.Variable(float(i), name=name) for i, name in enumerate(names)]
+    variables[0].assign(5.0)
+    others = [tf.constant(2.0), None, tf.constant(3.0), None]
+    with tf.GradientTape() as tape:
+        l2_loss = optimizers.l2_loss(variables, weight_decay=0.5)
+    decay = tape.gradient(l2_loss, [each.value for each in variables])
+    assert decay[0] is not None and decay[2:] == [None, None]
+    sums = optimizers.add_weight_decay(
+        others, variables=variables, weight_decay=0.5, scale=8.0
+    )
+    assert float(sums[0]) == pytest.approx(2.0 + 8 * float(decay[0]))
+    assert float(sums[1]) == pytest.approx(8 * float(decay[1]))
+    assert sums[2] is others[2]
+    assert sums[3] is None
+
+
 @pytest.mark.reference
 @pytest.mark.parametrize("logits_only", [False, True])
 def test_gradient_multipliers_are_those_of_the_original(reference, logits_only):
