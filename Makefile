@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+# The peer of the benchmarks, apart from what this project needs.
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/installed
 
 # Processes of the tests, which mostly wait for one core each.
 WORKERS ?= 2
@@ -36,8 +39,21 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)
-	$(BIN)/python benchmarks/batch_norm.py
+# torchvision is installed alone: it would ask for another torch than there is.
+$(BENCH_STAMP): benchmarks/constraints.txt
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint benchmarks/constraints.txt torch numpy pillow
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint benchmarks/constraints.txt --no-deps torchvision
+	touch $(BENCH_STAMP)
+
+# Half an hour on two cores that have nothing else to do.
+bench: $(STAMP) $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks.batch_norm
+	$(BIN)/python -m benchmarks.forward
+	$(BIN)/python -m benchmarks.training_step
+	$(BIN)/python -m benchmarks.input_pipeline
 
 # Half an hour on two cores; full disks need root.
 faults: $(STAMP)
@@ -45,4 +61,4 @@ faults: $(STAMP)
 	$(BIN)/python -m benchmarks.faults
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build dist *.egg-info
