@@ -48,7 +48,7 @@ $(BENCH_STAMP): benchmarks/constraints.txt
 		--constraint benchmarks/constraints.txt --no-deps torchvision
 	touch $(BENCH_STAMP)
 
-# Half an hour on two cores that have nothing else to do.
+# An hour on two cores that have nothing else to do.
 bench: $(STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.batch_norm
 	$(BIN)/python -m benchmarks.forward

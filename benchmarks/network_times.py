@@ -36,7 +36,8 @@ HEADER = (
 
 # What torch finds faster differs from case to case.
 _LAYOUTS = {"channels_last": True, "contiguous": False}
-_LAYOUT_PAIRS = 1
+_LAYOUT_PAIRS = 3
+_COUNT_DIFFERENCE = 0.01
 _PEAK_SIZE = 3072
 _PEAK_RUNS = 8
 
@@ -122,7 +123,8 @@ def measure(
         answers = alternate(ours, peer, pairs=arguments.pairs)
         memory = ours.ask("memory"), peer.ask("memory")
     other_count = theirs["multiply_adds"]
-    if count != other_count:
+    # Where an image is padded before its convolution, the padding counts.
+    if abs(count / other_count - 1) > _COUNT_DIFFERENCE:
         print(
             f"multiply-adds: {count / 1e9:.2f} billion by us, "
             f"{other_count / 1e9:.2f} by torch",

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import peer_network, worker
+from benchmarks import multiply_adds, peer_network, worker
 from deeplab_tf import models
 from deeplab_tf.cli import model_options
 from deeplab_tf.config.data import DataConfig
@@ -108,18 +108,30 @@ def _batch(batch_size: int, crop_size: int, num_classes: int) -> tuple:
 
 
 def _count_multiply_adds(model: keras.Model, crop_size: int) -> int:
-    """Returns the multiply-adds of the convolutions on one image.
-
-    Positions where a kernel meets padding count like the others.
-    """
+    """Returns the multiply-adds of the convolutions on one image, without padding."""
     spec = tf.TensorSpec((1, crop_size, crop_size, 3), tf.float32)
     graph = tf.function(model).get_concrete_function(spec, training=False).graph
-    total = 0
-    for operation in graph.get_operations():
-        if operation.type == "Conv2D":
-            kernel = operation.inputs[1].shape[:3]
-            total += operation.outputs[0].shape.num_elements() * kernel.num_elements()
-    return total
+    operations = graph.get_operations()
+    return sum(_count_operation(op) for op in operations if op.type == "Conv2D")
+
+
+def _count_operation(operation: tf.Operation) -> int:
+    (image, kernel), (result,) = operation.inputs, operation.outputs
+    sides = []
+    for axis in (1, 2):
+        size, results = image.shape[axis], result.shape[axis]
+        samples = kernel.shape[axis - 1]
+        stride = operation.get_attr("strides")[axis]
+        rate = operation.get_attr("dilations")[axis]
+        reach = (results - 1) * stride + (samples - 1) * rate + 1
+        # Nothing is missing where the input was padded before.
+        before = max(reach - size, 0) // 2
+        sides.append((size, results, samples, stride, rate, before))
+    rows, columns = sides
+    channels, filters = kernel.shape[2:]
+    return multiply_adds.count(
+        channels=channels, filters=filters, rows=rows, columns=columns
+    )
 
 
 if __name__ == "__main__":

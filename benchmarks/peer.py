@@ -136,7 +136,8 @@ def _freeze_pooled_norm(model, batch_size: int) -> None:
         pooling[2].eval()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answers requests until there are no more."""
     # Here, so that its memory counts as that of imports.
     import torch  # noqa: F401
 
@@ -148,3 +149,7 @@ if __name__ == "__main__":
             "input_pipeline": input_pipeline,
         }
     )
+
+
+if __name__ == "__main__":
+    main()

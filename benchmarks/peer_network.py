@@ -10,6 +10,8 @@ away, so that both sides do the same multiply-adds; all else is torchvision's.
 import sys
 import types
 
+from benchmarks import multiply_adds
+
 OUTPUT_STRIDE = 8
 RATES = (12, 24, 36)
 
@@ -43,9 +45,7 @@ def network(name: str, *, num_classes: int, changed: bool = True):
 
 
 def count_multiply_adds(model, *, crop_size: int) -> int:
-    """Returns the multiply-adds of the convolutions on one image.
-
-    Positions where a kernel meets padding count like the others.
+    """Returns the multiply-adds of the convolutions on one image, without padding.
 
     Args:
         model: a network in evaluation mode.
@@ -55,10 +55,25 @@ def count_multiply_adds(model, *, crop_size: int) -> int:
 
     total = 0
 
-    def count(layer, _, output):
+    def count(layer, inputs, output):
         nonlocal total
-        channels, *kernel = layer.weight.shape[1:]
-        total += output.numel() * channels * kernel[0] * kernel[1]
+        sides = [
+            (
+                inputs[0].shape[2 + axis],
+                output.shape[2 + axis],
+                layer.kernel_size[axis],
+                layer.stride[axis],
+                layer.dilation[axis],
+                layer.padding[axis],
+            )
+            for axis in (0, 1)
+        ]
+        total += multiply_adds.count(
+            channels=layer.in_channels,
+            filters=layer.out_channels,
+            rows=sides[0],
+            columns=sides[1],
+        )
 
     hooks = [
         layer.register_forward_hook(count)

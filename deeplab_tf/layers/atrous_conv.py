@@ -6,7 +6,7 @@ from keras import ops
 
 from deeplab_tf.layers.activations import activate
 from deeplab_tf.layers.batch_norm import build_norm
-from deeplab_tf.layers.convolution import convolve
+from deeplab_tf.layers.convolution import add_bias, convolve
 from deeplab_tf.layers.styled_layer import StyledLayer
 
 
@@ -68,6 +68,8 @@ class AtrousConv(StyledLayer):
             name="kernel",
             shape=(size, size, input_shape[-1], self.filters),
             initializer=self.kernel_initializer,
+            # The norm is folded into it before its digits are cut.
+            autocast=False,
         )
         if self.norm is not None:
             self.norm.build(self.compute_output_shape(input_shape))
@@ -80,16 +82,23 @@ class AtrousConv(StyledLayer):
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
         x, padding = _pad(x, layer=self)
-        x = convolve(
-            x,
-            self.kernel,
-            stride=self.stride,
-            rate=self.rate,
-            padding=padding,
-            training=bool(training),
-        )
+        options = {"stride": self.stride, "rate": self.rate, "padding": padding}
+        if not training and self._folds_norm(x):
+            kernel, bias = self.norm.fold_into(self.kernel)
+            x = convolve(x, ops.cast(kernel, x.dtype), **options)
+            return activate(add_bias(x, bias), self.activation)
+        kernel = ops.cast(self.kernel, x.dtype)
+        x = convolve(x, kernel, training=bool(training), **options)
         x = x + self.bias if self.norm is None else self.norm(x, training=training)
         return activate(x, self.activation)
+
+    def _folds_norm(self, x) -> bool:
+        """Returns whether the norm is better a part of the kernel in inference.
+
+        TensorFlow fuses a convolution with its norm in float32 alone.
+        """
+        is_tensorflow = keras.backend.backend() == "tensorflow"
+        return is_tensorflow and self.norm is not None and x.dtype == "bfloat16"
 
     def compute_output_shape(self, input_shape):
         """Returns [B, ceil(H / stride), ceil(W / stride), filters]."""

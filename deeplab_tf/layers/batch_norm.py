@@ -81,6 +81,22 @@ class BatchNorm(keras.layers.Layer):
         self._update(mean, variance * (count / max(count - 1, 1)))
         return self._scale(x, mean, variance)
 
+    def fold_into(self, kernel):
+        """Returns the kernel and the bias of a convolution with this norm in it.
+
+        Their convolution is that of the kernel followed by this norm in inference, but
+        for rounding.
+
+        Args:
+            kernel: [height, width, C, D].
+
+        Returns:
+            Kernel [height, width, C, D] and bias [D], float32.
+        """
+        factor = self.gamma / ops.sqrt(self.moving_variance + self.epsilon)
+        bias = self.beta - self.moving_mean * factor
+        return ops.cast(kernel, "float32") * factor, bias
+
     def _normalize_fused(self, x, use_batch):
         import tensorflow as tf
 

@@ -20,7 +20,7 @@ def convolve(
 
     Args:
         x: [B, H, W, C].
-        kernel: [height, width, C, D].
+        kernel: [height, width, C, D], a tensor of the type of `x`.
         stride: step of the kernel on the input; 1 where there is a rate.
         rate: distance of the kernel's samples.
         padding: "same" or "valid".
@@ -36,7 +36,7 @@ def convolve(
     if keras.backend.backend() == "tensorflow" and stride == 1:
         if training and (is_wide or sides == (1, 1)) and has_only_cpus():
             return _convolve_by_products(x, kernel, rate=rate)
-        if is_wide:
+        if is_wide and has_gradient_at_rates(keras.backend.standardize_dtype(x.dtype)):
             return _convolve_directly(x, kernel, rate=rate)
     return ops.conv(
         x,
@@ -48,6 +48,22 @@ def convolve(
     )
 
 
+def add_bias(x, bias):
+    """Adds a bias [D] to [B, H, W, D], so that TensorFlow fuses it with a convolution.
+
+    Args:
+        x: [B, H, W, D].
+        bias: [D], cast to the type of `x`: in bfloat16 its digits are as many as
+            those of the result.
+    """
+    bias = ops.cast(bias, x.dtype)
+    if keras.backend.backend() != "tensorflow":
+        return x + bias
+    import tensorflow as tf
+
+    return tf.nn.bias_add(x, bias)
+
+
 def _convolve_directly(x, kernel, *, rate: int):
     """Convolves at stride 1 in one operation.
 
@@ -56,8 +72,6 @@ def _convolve_directly(x, kernel, *, rate: int):
     """
     import tensorflow as tf
 
-    # Keras casts to the precision of the policy, TensorFlow reads the variable.
-    kernel = tf.convert_to_tensor(ops.convert_to_tensor(kernel))
     return tf.nn.conv2d(x, kernel, 1, "SAME", dilations=rate)
 
 
@@ -68,6 +82,35 @@ def has_only_cpus() -> bool:
 
     devices = tf.config.list_logical_devices()
     return all(device.device_type == "CPU" for device in devices)
+
+
+@functools.cache
+def has_gradient_at_rates(dtype: str) -> bool:
+    """Returns whether TensorFlow can differentiate a direct convolution at a rate.
+
+    On a CPU only oneDNN can, which not every build has, nor every type.
+
+    Args:
+        dtype: name of the type that is convolved.
+    """
+    import tensorflow as tf
+
+    if not has_only_cpus():
+        return True
+    try:
+        # Outside of the graph that may be traced, where no tape records either.
+        with tf.init_scope():
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=[1, 9, 9, 2],
+                filter=tf.ones((3, 3, 2, 2), dtype),
+                out_backprop=tf.ones((1, 9, 9, 2), dtype),
+                strides=[1, 1, 1, 1],
+                padding="SAME",
+                dilations=[1, 2, 2, 1],
+            )
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 def _convolve_by_products(x, kernel, *, rate: int):
@@ -96,7 +139,7 @@ def _convolve_by_products(x, kernel, *, rate: int):
 
         return _convolve_directly(x, kernel, rate=rate), gradient
 
-    return convolved(x, tf.convert_to_tensor(ops.convert_to_tensor(kernel)))
+    return convolved(x, kernel)
 
 
 def _kernel_gradient(x, upstream, shape, *, rate: int):

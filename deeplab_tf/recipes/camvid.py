@@ -69,7 +69,7 @@ DEEPLAB_V3PLUS_MOBILENET_V2_CAMVID_FINE_TUNED = dataclasses.replace(
     source="This project: from MobileNetV2's published ADE20K checkpoint, in an hour "
     "on two CPU cores.",
     expected="0.666 mean IoU on val, one scale; 0.736 with scales 0.75 to 1.5 and "
-    "flips (g3doc/camvid.md)",
+    "flips, from weights rounded to 8 bits (g3doc/camvid.md)",
     model=DeepLabV3PlusConfig(
         num_classes=11,
         backbone=MobileNetV2Config(output_stride=16),

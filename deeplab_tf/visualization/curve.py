@@ -65,10 +65,11 @@ def _draw_losses(losses: list[Point], last_step: float) -> Image.Image:
     chart.line(losses, color=_FAINT_COLOR, width=1)
     length = max(1, len(losses) // _SMOOTH_PARTS)
     # Each point is the mean of the records around it, fewer at the ends.
+    sums = np.cumsum([0.0, *(y for _, y in losses)])
     smooth = []
     for i, (step, _) in enumerate(losses):
-        near = losses[max(0, i - length) : i + length + 1]
-        smooth.append((step, sum(y for _, y in near) / len(near)))
+        first, end = max(0, i - length), min(i + length + 1, len(losses))
+        smooth.append((step, (sums[end] - sums[first]) / (end - first)))
     chart.line(smooth, color=_LINE_COLOR, width=2)
     return chart.image
 

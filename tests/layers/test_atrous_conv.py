@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.layers.atrous_conv import (
@@ -118,3 +119,26 @@ def test_separable_conv_is_depthwise_then_pointwise():
 def test_impossible_stride_and_rate_are_refused(layer, options):
     with pytest.raises(ValueError, match="stride and rate must be at least 1"):
         layer(**options)
+
+
+def test_bfloat16_predicts_with_the_norm_in_the_kernel():
+    style = dataclasses.replace(STYLE, norm_epsilon=1e-3)
+    layers = [
+        AtrousConv(8, style=style, rate=2, activation="relu", dtype=dtype)
+        for dtype in ("float32", "mixed_bfloat16")
+    ]
+    generator = np.random.default_rng(1)
+    x = generator.standard_normal((1, 9, 9, 4)).astype("float32")
+    for layer in layers:
+        layer.build(x.shape)
+    for weight, other in zip(*(layer.weights for layer in layers), strict=True):
+        weight.assign(generator.uniform(0.5, 1.5, weight.shape))
+        other.assign(weight)
+    exact, half = (tf.cast(layer(x), tf.float32).numpy() for layer in layers)
+    assert np.abs(half - exact).max() < 0.02 * np.abs(exact).max()
+    graphs = [tf.function(layer).get_concrete_function(x).graph for layer in layers]
+    kinds = [{operation.type for operation in g.get_operations()} for g in graphs]
+    assert ["FusedBatchNormV3" in kind for kind in kinds] == [True, False]
+    # Training normalises by the batch.
+    half = tf.cast(layers[1](x, training=True), tf.float32).numpy()
+    assert np.abs(half.mean((0, 1, 2)) - exact.mean((0, 1, 2))).max() > 0.02

@@ -1,6 +1,10 @@
 # Licensed under the Apache License, Version 2.0.
 """Convolution in training: results and gradients are those of TensorFlow's own."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -130,3 +134,28 @@ def test_other_devices_take_their_own_gradients(monkeypatch):
         assert "IdentityN" not in operations(training=True)
     finally:
         convolution.has_only_cpus.cache_clear()
+
+
+WITHOUT_ONEDNN = """
+import tensorflow as tf
+from deeplab_tf.layers import convolution
+for training in (False, True):
+    x, kernel = tf.ones((1, 9, 9, 2)), tf.ones((3, 3, 2, 2))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = convolution.convolve(x, kernel, rate=2, training=training)
+    # As many results see a pixel as the pixel's kernel sees others.
+    print(int(tape.gradient(y, x)[0, 4, 4, 0]), int(tape.gradient(y, x)[0, 0, 0, 0]))
+"""
+
+
+@pytest.mark.slow
+def test_a_build_without_onednn_has_gradients_too(root):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ONEDNN],
+        cwd=root,
+        env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["18", "8"] * 2, done.stderr[-2000:]

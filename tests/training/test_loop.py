@@ -215,8 +215,8 @@ def build(kind):
     network = toy_network.build_toy(norm=False)
     x = network.get_layer("conv").output
     x = BatchNorm(momentum=0.9, synchronized=True, train_norm=kind == "trained")(x)
-    x = network.get_layer("logits")(network.get_layer("relu")(x))
-    return keras.Model(network.input, {"semantic": x})
+    x = toy_network.add_atrous(network.get_layer("relu")(x))
+    return keras.Model(network.input, {"semantic": network.get_layer("logits")(x)})
 
 def run(num_replicas, kind, *, loss=None, **options):
     keras.backend.clear_session()

@@ -23,7 +23,8 @@ def build_frozen():
     toy = toy_network.build_toy(norm=False)
     x = toy.get_layer("conv").output
     norm = BatchNorm(train_norm=False, name="norm")
-    x = toy.get_layer("logits")(toy.get_layer("relu")(norm(x)))
+    x = toy_network.add_atrous(toy.get_layer("relu")(norm(x)))
+    x = toy.get_layer("logits")(x)
     norm.moving_mean.assign(np.linspace(-0.2, 0.2, 6))
     norm.moving_variance.assign(np.linspace(0.5, 1.5, 6))
     return keras.Model(toy.input, {"semantic": x})
@@ -228,6 +229,7 @@ def build_mixed():
     toy = toy_network.build_toy(norm=False)
     norm = BatchNorm(momentum=0.9, name="norm")
     x = toy.get_layer("relu")(norm(toy.get_layer("conv").output))
+    x = toy_network.add_atrous(x)
     return keras.Model(toy.input, {"semantic": toy.get_layer("logits")(x)})
 
 

@@ -4,6 +4,9 @@
 import keras
 import numpy as np
 
+from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.layers.atrous_conv import AtrousConv
+
 NUM_CLASSES = 3
 
 
@@ -21,6 +24,13 @@ def build_toy(*, norm: bool = True, dropout_rate: float = 0.0) -> keras.Model:
         x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
     x = keras.layers.Conv2D(NUM_CLASSES, 1, name="logits", dtype="float32")(x)
     return keras.Model(images, {"semantic": x})
+
+
+def add_atrous(x):
+    """Returns [B, h, w, 6] after convolutions whose gradients are our own on a CPU."""
+    options = {"style": ConvStyle(), "normalize": False, "activation": "relu"}
+    x = AtrousConv(6, 3, rate=2, name="atrous", **options)(x)
+    return AtrousConv(6, 1, name="pointwise", **options)(x)
 
 
 def toy_arrays(num_images: int = 8, *, size: int = 17) -> dict[str, np.ndarray]:
