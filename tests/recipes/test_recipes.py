@@ -21,13 +21,14 @@ from deeplab_tf.training.train import build_loop
 
 RECIPES = {recipe.name: recipe for recipe in recipes.list_recipes()}
 MODEL_NAMES = {DeepLabV3Config: "deeplab_v3", DeepLabV3PlusConfig: "deeplab_v3plus"}
-# What may follow the name of the data set, in this order -> the difference to the
-# recipe without it: of the network, or None where it is of the training.
+# What may follow the name of the data set, in this order -> the differences to the
+# recipe without it: of the network, or none where they are of the training.
 SUFFIXES = {
-    "_dm05": "model.backbone.depth_multiplier=0.5",
-    "_no_image_pooling": "model.aspp.image_level_feature=false",
-    "_fine_tuned": None,
-    "_trainval": None,
+    "_dm05": ("model.backbone.depth_multiplier=0.5",),
+    "_aspp": ("model.aspp.atrous_rates=6,12,18", "model.aspp.separable=false"),
+    "_no_image_pooling": ("model.aspp.image_level_feature=false",),
+    "_fine_tuned": (),
+    "_trainval": (),
 }
 
 
@@ -61,15 +62,15 @@ def test_name_is_model_backbone_data_set_and_suffixes(recipe):
 
 
 def test_suffix_tells_what_differs_from_the_recipe_without_it(recipe):
-    for suffix, change in SUFFIXES.items():
+    for suffix, changes in SUFFIXES.items():
         if not recipe.name.endswith(suffix):
             continue
         without = RECIPES[recipe.name.removesuffix(suffix)]
         assert recipe.data.dataset == without.data.dataset
-        if change is None:
+        if not changes:
             assert recipe.train != without.train
         else:
-            assert recipe.model == without.override(change).model
+            assert recipe.model == without.override(*changes).model
             assert (recipe.data, recipe.train) == (without.data, without.train)
 
 
