@@ -54,6 +54,7 @@ bench: $(STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.training_step
 	$(BIN)/python -m benchmarks.input_pipeline
+	$(BIN)/python -m benchmarks.operations
 
 # Half an hour on two cores; full disks need root.
 faults: $(STAMP)
