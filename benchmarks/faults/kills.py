@@ -43,8 +43,10 @@ def kill_at_random(setting: Setting, number: int) -> list[Row]:
     for _ in range(early):
         # 0: while it starts.
         moments.insert(setting.rng.randrange(len(moments) + 1), 0)
-    tries, step = [], 0
-    for i, moment in enumerate(moments):
+    tries: list[list[str]] = []
+    step = misses = 0
+    while len(tries) < number:
+        moment = moments[len(tries)]
         with setting.train(folder) as process:
             if moment:
                 process.wait_for_step(moment)
@@ -52,10 +54,16 @@ def kill_at_random(setting: Setting, number: int) -> list[Row]:
             else:
                 time.sleep(setting.rng.uniform(0.1, setting.start_seconds))
             process.send(signal.SIGKILL)
+            if process.end() == 0 and misses < _MISSES:
+                # A busy machine: the training was over before the signal came.
+                misses += 1
+                folder, step = setting.workdir / f"killed_{misses}", 0
+                setting.say("a training ended before it was killed, once more")
+                continue
             step, problems = _after_kill(process, folder, step=step)
         tries.append(problems)
         where = f"step {process.steps[-1]}" if process.steps else "the start"
-        setting.say(f"SIGKILL {i + 1}/{number} at {where}: {problems or 'right'}")
+        setting.say(f"SIGKILL {len(tries)}/{number} at {where}: {problems or 'right'}")
     with setting.train(folder) as process:
         problems = finish(process, setting=setting, folder=folder, step=step)
     setting.say(f"the run that was killed {number} times ends: {problems or 'right'}")

@@ -69,7 +69,7 @@ def run() -> None:
     _draw_panel(recipe, info, predict, panel)
 
     _say("4/4 Exporting a SavedModel and a TFLite file, and predicting with both.")
-    exported = _export(recipe, model, folder)
+    exported = _export(recipe, info, model, folder)
     agreement = _compare(recipe, predict, exported)
     seconds = time.monotonic() - started
     summary = {
@@ -165,7 +165,9 @@ def _draw_panel(recipe: Any, info: Any, predict: Any, path: pathlib.Path) -> Non
     overlay.save_picture(picture, path)
 
 
-def _export(recipe: Any, model: Any, folder: pathlib.Path) -> dict[str, pathlib.Path]:
+def _export(
+    recipe: Any, info: Any, model: Any, folder: pathlib.Path
+) -> dict[str, pathlib.Path]:
     from deeplab_tf.export.saved_model import export_saved_model
     from deeplab_tf.export.tflite import export_tflite
 
@@ -173,7 +175,11 @@ def _export(recipe: Any, model: Any, folder: pathlib.Path) -> dict[str, pathlib.
         "saved_model": folder / "export" / "saved_model",
         "tflite": folder / "export" / "model.tflite",
     }
-    options = {"config": recipe.model, "evaluation": recipe.evaluation}
+    options = {
+        "config": recipe.model,
+        "evaluation": recipe.evaluation,
+        "dataset": info,
+    }
     _say(f"  {export_saved_model(model, paths['saved_model'], **options)}")
     _say(f"  {export_tflite(model, paths['tflite'], **options)}")
     return paths

@@ -117,7 +117,11 @@ def _files_below(folder: pathlib.Path) -> list[pathlib.Path]:
     ]
     images = [path for path in files if path.suffix.lower() in PHOTO_SUFFIXES]
     if others := len(files) - len(images):
-        log.info("%s: %d files do not end as images do.", folder, others)
+        log.info(
+            "%s: %d files left out, whose names do not end as images' do.",
+            folder,
+            others,
+        )
     return images
 
 

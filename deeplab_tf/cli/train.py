@@ -2,6 +2,7 @@
 """Trains a network: by recipe, or by the flags of research/deeplab."""
 
 import dataclasses
+import logging
 import sys
 import time
 from typing import Any
@@ -14,6 +15,8 @@ from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.recipe_table import format_recipes
 from deeplab_tf.cli.reporting import SIGNAL_CODES, fail, run_main
 from deeplab_tf.config.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 
 def define_flags() -> None:
@@ -74,6 +77,7 @@ def run() -> None:
     if seconds < 0:
         raise ValueError(f"--save_interval_secs must not be negative, got {seconds}.")
     started = time.monotonic()
+    _warn_of_random_weights(recipe, workdir)
     result = train(
         recipe,
         workdir=workdir,
@@ -128,6 +132,20 @@ def _with_own_flags(recipe: Recipe, info: Any) -> Recipe:
     return dataclasses.replace(
         recipe, train=dataclasses.replace(recipe.train, **changes), data=data
     )
+
+
+def _warn_of_random_weights(recipe: Recipe, workdir: str) -> None:
+    """Warns if batch norm stays as it is over weights that nothing has trained."""
+    from deeplab_tf.training.checkpointing import latest_checkpoint
+
+    if recipe.train.fine_tune_batch_norm or flags.value("tf_initial_checkpoint"):
+        return
+    if latest_checkpoint(workdir) is None:
+        log.warning(
+            "Batch norm is frozen and all weights are random, so that little will be "
+            "learned: give --tf_initial_checkpoint, or --fine_tune_batch_norm=true to "
+            "train without one."
+        )
 
 
 def _initializer(recipe: Recipe) -> Any:

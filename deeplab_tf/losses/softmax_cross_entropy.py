@@ -196,7 +196,8 @@ def label_weight_mask(
     if class_weights and len(class_weights) != num_classes:
         raise ValueError(
             f"class_weights must hold one weight for each of the {num_classes} "
-            f"classes, got {len(class_weights)}."
+            f"classes, got {len(class_weights)}. Those of a recipe are for its own "
+            "data: --set=train.loss.class_weights= takes them away."
         )
     counts = ops.logical_and(labels >= 0, labels < num_classes)
     counts = ops.logical_and(counts, ops.not_equal(labels, ignore_label))

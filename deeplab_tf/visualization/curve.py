@@ -61,7 +61,11 @@ def _points(rows: Sequence[Row], column: str) -> list[Point]:
 
 
 def _draw_losses(losses: list[Point], last_step: float) -> Image.Image:
-    chart = _Chart("loss", last_step=last_step, values=[y for _, y in losses])
+    chart = _Chart(
+        "loss: as logged, and its mean (dark)",
+        last_step=last_step,
+        values=[y for _, y in losses],
+    )
     chart.line(losses, color=_FAINT_COLOR, width=1)
     length = max(1, len(losses) // _SMOOTH_PARTS)
     # Each point is the mean of the records around it, fewer at the ends.

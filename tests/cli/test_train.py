@@ -190,3 +190,21 @@ def test_a_run_in_bfloat16_is_exported(averaged, tmp_path):
     assert result.code == 0, result.err
     assert result.out.startswith("Moving averages of the weights from")
     assert "labels equal to the model's on" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_warned"),
+    [
+        (["--fine_tune_batch_norm=false"], True),
+        ([], False),
+        (["--fine_tune_batch_norm=false", "--tf_initial_checkpoint=a.ckpt"], False),
+    ],
+    ids=str,
+)
+def test_frozen_norm_over_random_weights_is_warned_of(
+    tmp_path, caplog, arguments, is_warned
+):
+    with parsed_flags("train", *NETWORK_FLAGS, *arguments):
+        recipe = build_recipe(num_classes=3)
+        train._warn_of_random_weights(recipe, str(tmp_path))
+    assert ("--fine_tune_batch_norm=true" in caplog.text) == is_warned

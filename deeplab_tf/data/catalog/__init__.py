@@ -24,6 +24,7 @@ def get_dataset_info(name: str) -> DatasetInfo:
     if info is None:
         raise ValueError(
             f"Unknown data set {name!r}; known are {', '.join(DATASETS)} and the "
-            f"other names {', '.join(ALIASES)}."
+            f"other names {', '.join(ALIASES)}. One of your own is described by the "
+            "dataset.json beside its records: give their folder (--dataset_dir)."
         )
     return info
