@@ -4,8 +4,8 @@
 import pathlib
 import shutil
 
-from benchmarks.faults.kills import SAME_WEIGHTS
 from benchmarks.faults.setting import (
+    SAME_WEIGHTS,
     STEPS,
     Row,
     Setting,

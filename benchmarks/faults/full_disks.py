@@ -6,8 +6,8 @@ import pathlib
 import subprocess
 from collections.abc import Iterator
 
-from benchmarks.faults.kills import SAME_WEIGHTS
 from benchmarks.faults.setting import (
+    SAME_WEIGHTS,
     SAVE_STEPS,
     Row,
     Setting,

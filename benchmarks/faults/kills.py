@@ -6,6 +6,7 @@ import signal
 import time
 
 from benchmarks.faults.setting import (
+    SAME_WEIGHTS,
     SAVE_STEPS,
     STEPS,
     Row,
@@ -24,8 +25,6 @@ _MISSES = 6
 # No signal is sent in these, or the training would have ended before it comes.
 _LAST_STEPS = 5
 _EXIT_CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
-_SAME = "the weights at the end, and the best, are those of an undisturbed run, bit for"
-SAME_WEIGHTS = f"{_SAME} bit"
 
 
 def kill_at_random(setting: Setting, number: int) -> list[Row]:

@@ -12,6 +12,10 @@ from benchmarks.faults.training_process import WatchedProcess
 from deeplab_tf.training import checkpointing
 
 STEPS = 100
+# What right means for a run that ends after a fault.
+SAME_WEIGHTS = (
+    "the weights at the end, and the best, are those of an undisturbed run, bit for bit"
+)
 SAVE_STEPS = 10
 # The tiny training: the demo's recipe, narrower, on small crops.
 TRAIN_FLAGS = (
