@@ -240,7 +240,7 @@ def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> N
     except (
         *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError),
         # zipfile: an encrypted member, an unknown compression.
-        *(RuntimeError, NotImplementedError),
+        RuntimeError,
     ) as error:
         raise ValueError(
             f"{archive} cannot be unpacked: {error}. It may be cut short: get it again."

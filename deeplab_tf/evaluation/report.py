@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from deeplab_tf.data import text_files
 from deeplab_tf.metrics.confusion_matrix import Scores, compute_scores
 
 
@@ -128,12 +129,7 @@ class Report:
         target = pathlib.Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for suffix, text in ((".json", self.to_json()), (".csv", self.to_csv())):
-            partial = target / f"{name}{suffix}.partial"
-            try:
-                partial.write_text(text)
-                os.replace(partial, target / f"{name}{suffix}")
-            finally:
-                partial.unlink(missing_ok=True)
+            text_files.replace_text(target / f"{name}{suffix}", text)
 
 
 def _number_or_none(value: float) -> float | None:

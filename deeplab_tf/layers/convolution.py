@@ -49,19 +49,16 @@ def convolve(
 
 
 def add_bias(x, bias):
-    """Adds a bias [D] to [B, H, W, D], so that TensorFlow fuses it with a convolution.
+    """Adds a bias as TensorFlow fuses it with a convolution; on TensorFlow alone.
 
     Args:
         x: [B, H, W, D].
         bias: [D], cast to the type of `x`: in bfloat16 its digits are as many as
             those of the result.
     """
-    bias = ops.cast(bias, x.dtype)
-    if keras.backend.backend() != "tensorflow":
-        return x + bias
     import tensorflow as tf
 
-    return tf.nn.bias_add(x, bias)
+    return tf.nn.bias_add(x, ops.cast(bias, x.dtype))
 
 
 def _convolve_directly(x, kernel, *, rate: int):
