@@ -3,6 +3,7 @@
 
 import contextlib
 import glob
+import logging
 import os
 import pathlib
 import re
@@ -15,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 # An archive of the zoo holds 0.5 GB; more than this is no checkpoint.
@@ -150,6 +153,11 @@ def find_prefix(path: str | os.PathLike[str]) -> str:
     return _find_in_folder(pathlib.Path(text))
 
 
+def is_checkpoint(prefix: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is the prefix of a checkpoint, or a V1 checkpoint."""
+    return os.path.isfile(f"{os.fspath(prefix)}.index") or is_single_file(prefix)
+
+
 def is_single_file(path: str | os.PathLike[str]) -> bool:
     """Returns whether a path is a V1 checkpoint, a single file in table format.
 
@@ -193,17 +201,35 @@ def _state_prefix(folder: pathlib.Path) -> str | None:
     state = folder / "checkpoint"
     if not state.is_file():
         return None
-    import tensorflow as tf
-
-    found = tf.train.get_checkpoint_state(str(folder))
-    if found is None:
+    named = read_state_file(folder)
+    if named is None:
         return None
-    path = pathlib.Path(found.model_checkpoint_path)
+    path = pathlib.Path(named)
     # A folder that was moved may name the place where it was written.
     for prefix in (path, folder / path.name):
-        if os.path.isfile(f"{prefix}.index") or is_single_file(prefix):
+        if is_checkpoint(prefix):
             return str(prefix)
     return None
+
+
+def read_state_file(folder: str | os.PathLike[str]) -> str | None:
+    """Returns the latest checkpoint that a folder's `checkpoint` file names.
+
+    Args:
+        folder: of the checkpoints.
+
+    Returns:
+        Its prefix, whether or not it is there; None where there is no such file, or
+        where it names nothing: somebody may be about to write it.
+    """
+    import tensorflow as tf
+
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+    except ValueError as error:
+        log.info("%s", error)
+        return None
+    return None if state is None else state.model_checkpoint_path
 
 
 def unpack(archive: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:

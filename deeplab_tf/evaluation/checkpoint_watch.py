@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
-import tensorflow as tf
+from deeplab_tf.checkpoints.readers import is_checkpoint, read_state_file
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ def watch_checkpoints(
     waiting_since = time.monotonic()
     while True:
         looked_at = time.monotonic()
-        prefix = tf.train.latest_checkpoint(str(folder))
-        if prefix is not None and prefix != last:
+        prefix = read_state_file(folder)
+        if prefix is not None and prefix != last and is_checkpoint(prefix):
             last = prefix
             yield prefix
             step = checkpoint_step(prefix)

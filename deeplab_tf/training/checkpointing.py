@@ -29,6 +29,7 @@ from deeplab_tf.checkpoints.own_names import (
     SEED,
     STEP,
 )
+from deeplab_tf.checkpoints.readers import is_checkpoint, read_state_file
 from deeplab_tf.config import serialization
 from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.data import text_files
@@ -122,8 +123,8 @@ def latest_checkpoint(path: str | os.PathLike) -> str | None:
         return text
     if not os.path.isdir(text):
         return None
-    named = tf.train.latest_checkpoint(text)
-    if named is not None:
+    named = read_state_file(text)
+    if named is not None and is_checkpoint(named):
         return named
     prefixes = list_checkpoints(text)
     return prefixes[-1] if prefixes else None

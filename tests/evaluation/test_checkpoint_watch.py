@@ -76,6 +76,16 @@ def test_a_folder_may_come_later(tmp_path, clock):
     assert clock.passed == 40
 
 
+@pytest.mark.parametrize("half", ["", "model_checkpoint_pa", "model_checkpoint_path: "])
+def test_a_state_file_that_is_being_written_is_looked_at_again(half, tmp_path, clock):
+    first = save(tmp_path, 10)
+    (tmp_path / "checkpoint").write_text(half)
+    clock.at(15, lambda: save(tmp_path, 20))
+    watched = watch_checkpoints(tmp_path, interval_seconds=10, timeout_seconds=60)
+    assert next(watched) == first.replace("-10", "-20")
+    assert clock.passed == 20
+
+
 def test_the_final_step_ends_it(tmp_path, clock):
     prefix = save(tmp_path, 30)
     assert list(watch_checkpoints(tmp_path, final_step=30)) == [prefix]
