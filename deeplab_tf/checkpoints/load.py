@@ -12,6 +12,7 @@ import numpy as np
 from deeplab_tf.checkpoints import own_names, slim_names
 from deeplab_tf.checkpoints.importer import ImportReport, NameRules, import_weights
 from deeplab_tf.checkpoints.readers import CheckpointReader, open_checkpoint
+from deeplab_tf.checkpoints.slim_backbones import BACKBONES
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def find_rules(names: Iterable[str], *, path: str) -> NameRules:
     for scope in sorted(scopes.intersection(_NOT_BUILT)):
         raise ValueError(
             f"{path} is a checkpoint of research/deeplab's {scope}, which is not "
-            f"built yet; built are {', '.join(slim_names.SCOPES)}."
+            f"built yet; built are {', '.join(BACKBONES)}."
         )
     shown = ", ".join(names[:_SHOWN_NAMES]) or "nothing"
     raise ValueError(

@@ -8,34 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from deeplab_tf.checkpoints.importer import NameRules
+from deeplab_tf.checkpoints.slim_backbones import BACKBONES, CLASSIFIERS
 
 MOVING_AVERAGE = "/ExponentialMovingAverage"
 
-# Scopes of the backbones that are built here.
-SCOPES = (
-    "MobilenetV2",
-    "resnet_v1_18",
-    "resnet_v1_50",
-    "resnet_v1_101",
-    "xception_41",
-    "xception_65",
-    "xception_71",
-)
-
-# Replacements in the path of one of our variables, in this order. Of the backbones
-# only one is there at a time, and no two have a name in common.
-_BACKBONES = (
-    (r"^conv/", "{scope}/Conv/"),
-    (r"^(expanded_conv(_\d+)?)_(expand|depthwise|project)/", r"{scope}/\1/\3/"),
-    (r"^(block\d)_(unit_\d+)_(\w+?)/", r"{scope}/\1/\2/{unit}/\3/"),
-    (r"^(conv1(_\d)?)/", r"{scope}/\1/"),
-    (r"^entry_flow_(conv1_\d)/", r"{scope}/entry_flow/\1/"),
-    (
-        r"^(\w+)_flow_(block\d)_(unit_\d+)_(separable_conv\d|shortcut)/",
-        r"{scope}/\1_flow/\2/\3/xception_module/\4/",
-    ),
-    (r"(separable_conv\d)/(depthwise|pointwise)/", r"\1_\2/"),
-)
 _REPEATED = r"decoder/decoder_conv0\1/decoder_conv0\1_{}/"
 _HEADS = (
     (r"^aspp/image_pooling/conv/", "image_pooling/"),
@@ -75,9 +51,7 @@ _IGNORED = (
     r"/(Momentum|RMSProp(_1)?|Adam(_1)?)$",
     r"^beta[12]_power$",
     MOVING_AVERAGE + "$",
-    # Classification layers, which DeepLab does not build.
-    r"^MobilenetV2/(Conv_1|Logits|Predictions)/",
-    r"^(resnet_v1|xception)_\d+/logits/",
+    *CLASSIFIERS,
     # What slim's ResNet subtracts from pixels; here it is a number of the network.
     r"^resnet_v1_\d+/mean_rgb$",
 )
@@ -88,12 +62,10 @@ def slim_name(path: str, *, scope: str) -> str:
 
     Args:
         path: as `block1_unit_1_conv1/kernel`.
-        scope: of the backbone: one of `SCOPES`.
+        scope: of the backbone: one of `BACKBONES`.
     """
-    unit = "lite_bottleneck_v1" if scope == "resnet_v1_18" else "bottleneck_v1"
-    for pattern, replacement in _BACKBONES:
-        replacement = replacement.format(scope=scope, unit=unit)
-        path = re.sub(pattern, replacement, path)
+    for pattern, replacement in BACKBONES[scope]:
+        path = re.sub(pattern, replacement.format(scope=scope), path)
     for pattern, replacement in (*_HEADS, *_VARIABLES):
         path = re.sub(pattern, replacement, path)
     return path
@@ -112,11 +84,11 @@ def slim_rules(scope: str) -> NameRules:
 def find_scope(names: Iterable[str]) -> str | None:
     """Returns the scope of the backbone of a checkpoint, or None if it has none."""
     scopes = {name.partition("/")[0] for name in names}
-    return next((scope for scope in SCOPES if scope in scopes), None)
+    return next((scope for scope in BACKBONES if scope in scopes), None)
 
 
 def is_backbone(names: Iterable[str]) -> bool:
-    """Returns whether a checkpoint has a backbone of `SCOPES` and nothing of a head."""
+    """Returns whether a checkpoint has a known backbone and nothing of a head."""
     names = list(names)
     head = "|".join(_HEAD_TENSORS)
     return find_scope(names) is not None and not any(re.search(head, n) for n in names)

@@ -115,9 +115,10 @@ ONE_OF_EACH = (
 @pytest.mark.parametrize("name", NETWORKS)
 def test_variables_of_the_head_have_the_original_names(name):
     model = build_model(config_of(name))
-    names = [slim_name(weight.path, scope="MobilenetV2") for weight in model.weights]
+    scope = "resnet_v1_18" if name == "v3plus_resnet" else "MobilenetV2"
+    names = [slim_name(weight.path, scope=scope) for weight in model.weights]
     assert len(set(names)) == len(names)
-    head = [name for name in names if not name.startswith("MobilenetV2/")]
+    head = [name for name in names if not name.startswith(f"{scope}/")]
     assert sorted(head) == sorted(HEADS[name])
 
 
