@@ -5,6 +5,7 @@ import dataclasses
 
 ACTIVATIONS = ("relu", "relu6")
 PADDINGS = ("same", "explicit")
+RESIZES = ("align_corners", "half_pixel", "asymmetric")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,11 @@ class ConvStyle:
             more below and to the right where the input's side is even; "explicit"
             pads all sides alike, so that the result is the one of stride 1,
             subsampled. Without a stride both are the same.
+        resize: where bilinear resizing of features and logits samples:
+            "align_corners" keeps the centres of the corner pixels, as research/deeplab
+            does everywhere; "half_pixel" keeps the outer edges, as PyTorch does;
+            "asymmetric" scales positions from the first pixel, as TensorFlow 1 did
+            where nothing was asked for.
     """
 
     norm_momentum: float = 0.9997
@@ -35,6 +41,7 @@ class ConvStyle:
     synchronized_norm: bool = False
     activation: str = "relu"
     padding: str = "same"
+    resize: str = "align_corners"
 
     def __post_init__(self) -> None:
         if not 0 <= self.norm_momentum < 1:
@@ -49,3 +56,5 @@ class ConvStyle:
             raise ValueError(
                 f"padding must be one of {PADDINGS}, got {self.padding!r}."
             )
+        if self.resize not in RESIZES:
+            raise ValueError(f"resize must be one of {RESIZES}, got {self.resize!r}.")

@@ -40,7 +40,7 @@ def build_predictor(
 
     Args:
         model: built from `config`.
-        config: gives the padding colour and the stride of the logits.
+        config: gives the padding colour and the stride and resizing of the logits.
         evaluation: crop, scales and flip.
         image_size: resizing of the images; None resizes nothing.
     """
@@ -48,6 +48,7 @@ def build_predictor(
         model,
         logits_stride=config.logits_stride,
         upsample_logits=evaluation.upsample_logits,
+        resize=config.head_style.resize,
     )
     if is_multi_scale(evaluation):
         predict = multi_scale(predict, scales=evaluation.scales, flip=evaluation.flip)

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from deeplab_tf.inference.predictor import Predictor, image_size
-from deeplab_tf.layers import resize
+from deeplab_tf.layers.resize import resize_bilinear, scale_dimension
 from deeplab_tf.structures import Outputs
 
 
@@ -46,8 +46,9 @@ def multi_scale(
                 # The original's detour over the larger of both grids: for scales
                 # under 1 it shifts the blocks between the logits.
                 grid = scaled_size(size, max(1.0, scale) / stride)
-                logits = resize.resize_bilinear(logits, grid)
-                total += tf.nn.softmax(resize.resize_bilinear(logits, size))
+                logits = resize_bilinear(logits, grid, convention=predict.resize)
+                logits = resize_bilinear(logits, size, convention=predict.resize)
+                total += tf.nn.softmax(logits)
         mean = total / (len(scales) * (2 if flip else 1))
         labels = tf.argmax(mean, axis=-1, output_type=tf.int32)
         return Outputs(probabilities=mean, labels=labels)
@@ -64,7 +65,7 @@ def scaled_size(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
 
     def scale_side(side: Any) -> Any:
         if isinstance(side, int):
-            return resize.scale_dimension(side, scale)
+            return scale_dimension(side, scale)
         return tf.cast((tf.cast(side, tf.float64) - 1.0) * scale + 1.0, tf.int32)
 
     return scale_side(size[0]), scale_side(size[1])
@@ -75,7 +76,8 @@ def _logits(
 ) -> Iterator[tf.Tensor]:
     """Yields the logits of the scaled images, and of their mirror image turned back."""
     if scale != 1.0:
-        images = resize.resize_bilinear(images, scaled_size(image_size(images), scale))
+        size = scaled_size(image_size(images), scale)
+        images = resize_bilinear(images, size, convention=predict.resize)
     yield predict.function(images)["semantic"]
     if flip:
         mirrored = predict.function(tf.reverse(images, axis=[2]))["semantic"]

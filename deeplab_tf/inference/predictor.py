@@ -10,7 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deeplab_tf.layers import resize
+from deeplab_tf.layers.resize import (
+    resize_bilinear,
+    resize_nearest,
+    scale_dimension,
+)
 from deeplab_tf.structures import Outputs
 
 # Side of the image whose logits tell the stride of a network of any size.
@@ -30,6 +34,8 @@ class Predictor:
             operations that work with unknown batch, height and width.
         logits_stride: image size over size of `semantic`; None where there are no
             logits on the grid of the image.
+        resize: where the logits are sampled when they are resized: see
+            `config.conv_style.ConvStyle`.
         host_function: what an eager call runs in place of that graph: an array
             [B, H, W, 3] of any number type -> Outputs of arrays. See
             `host_predictor`.
@@ -37,6 +43,7 @@ class Predictor:
 
     function: Callable[[tf.Tensor], Outputs]
     logits_stride: int | None = None
+    resize: str = "align_corners"
     host_function: Callable[[np.ndarray], Outputs] | None = None
 
     def __call__(self, images: Any) -> Outputs:
@@ -155,6 +162,7 @@ def predictor(
     *,
     logits_stride: int | None = None,
     upsample_logits: bool = True,
+    resize: str = "align_corners",
 ) -> Predictor:
     """Returns the predictor of a network.
 
@@ -167,6 +175,8 @@ def predictor(
         upsample_logits: whether the logits are resized before softmax and argmax. If
             not, `probabilities` are resized bilinearly and `labels` to the nearest,
             which is faster and shows blocks.
+        resize: where logits and probabilities are sampled: the `resize` of the head's
+            `ConvStyle`.
 
     Reference: research/deeplab/model.py, predict_labels.
     """
@@ -175,19 +185,22 @@ def predictor(
 
     def predict(images: tf.Tensor) -> Outputs:
         logits = model(images, training=False)["semantic"]
-        return finish(logits, image_size(images))
+        return finish(logits, image_size(images), resize=resize)
 
-    return Predictor(function=predict, logits_stride=stride)
+    return Predictor(function=predict, logits_stride=stride, resize=resize)
 
 
-def upsampled_outputs(logits: tf.Tensor, size: Any) -> Outputs:
+def upsampled_outputs(
+    logits: tf.Tensor, size: Any, *, resize: str = "align_corners"
+) -> Outputs:
     """Returns Outputs from logits that are resized before softmax and argmax.
 
     Args:
         logits: [B, h, w, C].
         size: (height, width) of the image.
+        resize: see `predictor`.
     """
-    upsampled = resize.resize_bilinear(logits, size)
+    upsampled = resize_bilinear(logits, size, convention=resize)
     return Outputs(
         semantic=logits,
         probabilities=tf.nn.softmax(upsampled),
@@ -195,18 +208,21 @@ def upsampled_outputs(logits: tf.Tensor, size: Any) -> Outputs:
     )
 
 
-def blocky_outputs(logits: tf.Tensor, size: Any) -> Outputs:
+def blocky_outputs(
+    logits: tf.Tensor, size: Any, *, resize: str = "align_corners"
+) -> Outputs:
     """Returns Outputs from logits that are resized after softmax and argmax.
 
     Args:
         logits: [B, h, w, C].
         size: (height, width) of the image.
+        resize: see `predictor`; labels keep the corners of the map in any case.
     """
     labels = tf.argmax(logits, axis=-1, output_type=tf.int32)
     return Outputs(
         semantic=logits,
-        probabilities=resize.resize_bilinear(tf.nn.softmax(logits), size),
-        labels=resize.resize_nearest(labels[..., None], size)[..., 0],
+        probabilities=resize_bilinear(tf.nn.softmax(logits), size, convention=resize),
+        labels=resize_nearest(labels[..., None], size)[..., 0],
     )
 
 
@@ -236,7 +252,7 @@ def measure_logits_stride(model: keras.Model) -> int:
         )
     logits_size = tuple(outputs["semantic"][1:3])
     for stride in (1, 2, 4, 8, 16, 32, 64):
-        expected = tuple(resize.scale_dimension(side, 1 / stride) for side in size)
+        expected = tuple(scale_dimension(side, 1 / stride) for side in size)
         if logits_size == expected:
             return stride
     raise ValueError(

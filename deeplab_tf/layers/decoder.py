@@ -107,15 +107,17 @@ class Decoder(StyledLayer):
     def call(self, inputs, training=False):
         """Merges the encoder's features with each stage's low-level ones."""
         x, *low_levels = inputs
+        convention = self.style.resize
         stages = zip(self.projections, self.convs, low_levels, strict=True)
         for stage, (projection, convs, low_level) in enumerate(stages):
             low_level = projection(low_level, training=training)
             size = ops.shape(low_level)[1:3]
             if self._reduction(stage) != 1:
                 size = tuple(scale_dimension(s, self._reduction(stage)) for s in size)
-                resized = resize_bilinear(low_level, size)
+                resized = resize_bilinear(low_level, size, convention=convention)
                 low_level = ops.cast(resized, low_level.dtype)
-            x = ops.cast(resize_bilinear(x, size), low_level.dtype)
+            x = resize_bilinear(x, size, convention=convention)
+            x = ops.cast(x, low_level.dtype)
             if self.config.merge == "concat":
                 x = ops.concatenate([x, low_level], axis=-1)
             for conv in convs:

@@ -78,7 +78,8 @@ class ImagePooling(StyledLayer):
             pooled = ops.einsum("ih,bhwc->biwc", rows, pooled)
             pooled = ops.einsum("jw,biwc->bijc", columns, pooled)
         pooled = self.conv(ops.cast(pooled, x.dtype), training=training)
-        return ops.cast(resize_bilinear(pooled, (height, width)), x.dtype)
+        spread = resize_bilinear(pooled, (height, width), convention=self.style.resize)
+        return ops.cast(spread, x.dtype)
 
     def compute_pooled_shape(self, input_shape) -> tuple:
         """Returns [B, h, w, C], the averages, of a shape that is known."""

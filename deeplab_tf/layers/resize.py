@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""Resizing with aligned corners, as the original DeepLab does everywhere."""
+"""Bilinear and nearest resizing in the conventions of the originals."""
 
 import keras
 from keras import ops
@@ -21,12 +21,13 @@ def scale_dimension(dim, scale: float):
     return ops.cast((ops.cast(dim, "float32") - 1.0) * scale + 1.0, "int32")
 
 
-def resize_bilinear(images, size):
-    """Resizes bilinearly; the centres of the corner pixels stay where they are.
+def resize_bilinear(images, size, *, convention: str = "align_corners"):
+    """Resizes bilinearly, without smoothing where it makes smaller.
 
     Args:
         images: [B, H, W, C] of any number type.
         size: (height, width), ints or integer scalars.
+        convention: where it samples, as `ConvStyle.resize` tells.
 
     Returns:
         [B, height, width, C] float32.
@@ -37,10 +38,13 @@ def resize_bilinear(images, size):
 
         # The public tf.image.resize has lost this option; the operation has not.
         return tf.raw_ops.ResizeBilinear(
-            images=images, size=_size_tensor(size), align_corners=True
+            images=images,
+            size=_size_tensor(size),
+            align_corners=convention == "align_corners",
+            half_pixel_centers=convention == "half_pixel",
         )
-    rows = _bilinear_matrix(images.shape[1], size[0])
-    columns = _bilinear_matrix(images.shape[2], size[1])
+    rows = _bilinear_matrix(images.shape[1], size[0], convention)
+    columns = _bilinear_matrix(images.shape[2], size[1], convention)
     images = ops.einsum("ih,bhwc->biwc", rows, images)
     return ops.einsum("jw,biwc->bijc", columns, images)
 
@@ -70,16 +74,23 @@ def _size_tensor(size):
     return ops.stack([ops.cast(side, "int32") for side in size])
 
 
-def _positions(source: int, target: int):
+def _positions(source: int, target: int, convention: str = "align_corners"):
     """Returns where each target pixel lies on the source grid, [target] float32."""
-    scale = (source - 1) / (target - 1) if target > 1 else 0.0
-    return ops.arange(target, dtype="float32") * scale
+    pixels = ops.arange(target, dtype="float32")
+    if convention == "align_corners":
+        return pixels * ((source - 1) / (target - 1) if target > 1 else 0.0)
+    if convention == "half_pixel":
+        positions = (pixels + 0.5) * (source / target) - 0.5
+    else:
+        positions = pixels * (source / target)
+    return ops.clip(positions, 0.0, float(source - 1))
 
 
-def _bilinear_matrix(source: int, target: int):
+def _bilinear_matrix(source: int, target: int, convention: str):
     """Returns the [target, source] weights of a linear interpolation."""
     distances = ops.abs(
-        _positions(source, target)[:, None] - ops.arange(source, dtype="float32")
+        _positions(source, target, convention)[:, None]
+        - ops.arange(source, dtype="float32")
     )
     return ops.maximum(1.0 - distances, 0.0)
 

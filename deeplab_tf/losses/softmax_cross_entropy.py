@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from deeplab_tf.layers import resize
+from deeplab_tf.layers.resize import resize_bilinear, resize_nearest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class SoftmaxCrossEntropy:
             `top_k_fraction`; 0 takes it at once.
         upsample_logits: whether logits are brought to the size of the labels; if not,
             labels are brought to the size of the logits.
+        resize: where logits are sampled then, as `ConvStyle.resize` tells.
 
     Reference: research/deeplab, utils/train_utils.py,
     add_softmax_cross_entropy_loss_for_each_scale.
@@ -41,6 +42,7 @@ class SoftmaxCrossEntropy:
     top_k_fraction: float = 1.0
     hard_example_mining_steps: int = 0
     upsample_logits: bool = True
+    resize: str = "align_corners"
 
     def __post_init__(self) -> None:
         if not 0 < self.top_k_fraction <= 1:
@@ -99,7 +101,8 @@ class SoftmaxCrossEntropy:
         """Returns the loss of the logits of one scale, a float32 scalar."""
         logits = ops.cast(logits, "float32")
         if self.upsample_logits:
-            logits = resize.resize_bilinear(logits, ops.shape(labels)[1:3])
+            size = ops.shape(labels)[1:3]
+            logits = resize_bilinear(logits, size, convention=self.resize)
         else:
             labels = _resize_labels(labels, logits)
             if batch_labels is not None:
@@ -146,7 +149,7 @@ class SoftmaxCrossEntropy:
 
 def _resize_labels(labels, logits):
     """Returns labels [B, H, W] at the size of the logits."""
-    return resize.resize_nearest(labels[..., None], ops.shape(logits)[1:3])[..., 0]
+    return resize_nearest(labels[..., None], ops.shape(logits)[1:3])[..., 0]
 
 
 def _num_pixels(labels):

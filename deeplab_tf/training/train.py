@@ -170,15 +170,17 @@ def build_loop(
 
     Args:
         recipe: network, loss, optimizer, precision.
-        ignore_label: the data set's, which replaces that of the loss.
+        ignore_label: the data set's, which replaces that of the loss, as the head's
+            way of resizing does.
         strategy: the devices.
     """
     config = recipe.model
     if not recipe.train.fine_tune_batch_norm:
         config = with_frozen_norm(config)
     loss = recipe.train.loss or SoftmaxCrossEntropy()
-    if loss.ignore_label != ignore_label:
-        loss = dataclasses.replace(loss, ignore_label=ignore_label)
+    resize = config.head_style.resize
+    if (loss.ignore_label, loss.resize) != (ignore_label, resize):
+        loss = dataclasses.replace(loss, ignore_label=ignore_label, resize=resize)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.train.precision)
     try:

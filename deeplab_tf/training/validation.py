@@ -57,7 +57,11 @@ class Validation:
         same = same and moving_average is None
         self._network = model if same else models.build_model(config)
         fitted = fit_to_crop(
-            predictor(self._network, logits_stride=config.logits_stride),
+            predictor(
+                self._network,
+                logits_stride=config.logits_stride,
+                resize=config.head_style.resize,
+            ),
             crop_size=recipe.evaluation.crop_size,
             padding_pixel=config.backbone.padding_pixel,
             pad_to_crop=recipe.evaluation.pad_to_crop,

@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""Align-corners resizing: hand-computed, then the original's, on TensorFlow and JAX."""
+"""Resizing: hand-computed, then the original's, on TensorFlow and JAX."""
 
 import os
 import subprocess
@@ -27,8 +27,18 @@ for name in [name for name in values if name.startswith("resize/")]:
         function = getattr(resize, "resize_" + kind)
         size = values[name].shape[1:3]
         results[name] = function(values[f"resize/{case}/input"], size)
+row = np.array([0, 3, 9], "float32").reshape(1, 1, 3, 1)
+for name in ("align_corners", "half_pixel", "asymmetric"):
+    results[name] = resize.resize_bilinear(row, (1, 6), convention=name)
 np.savez(sys.argv[2], **results)
 """
+
+# Six samples of the row 0, 3, 9, by hand.
+SIX_SAMPLES = {
+    "align_corners": [0, 1.2, 2.4, 4.2, 6.6, 9],
+    "half_pixel": [0, 0.75, 2.25, 4.5, 7.5, 9],
+    "asymmetric": [0, 1.5, 3, 6, 9, 9],
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +65,20 @@ def row(values, dtype="float32"):
 def test_bilinear_keeps_the_corners():
     resized = resize.resize_bilinear(row([0, 3, 9]), (1, 5))
     np.testing.assert_allclose(np.ravel(resized), [0, 1.5, 3, 6, 9], atol=1e-6)
+
+
+@pytest.mark.parametrize("convention", SIX_SAMPLES)
+def test_bilinear_samples_where_the_convention_says(convention):
+    resized = resize.resize_bilinear(row([0, 3, 9]), (1, 6), convention=convention)
+    np.testing.assert_allclose(np.ravel(resized), SIX_SAMPLES[convention], atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("convention", SIX_SAMPLES)
+def test_bilinear_samples_at_the_same_places_on_jax(convention, on_jax):
+    expected = SIX_SAMPLES[convention]
+    np.testing.assert_allclose(np.ravel(on_jax[convention]), expected, atol=1e-5)
 
 
 def test_bilinear_gives_float32_for_integers():
