@@ -40,6 +40,7 @@ setup(
             "deeplab-vis = deeplab_tf.cli.vis:main",
             "deeplab-predict = deeplab_tf.cli.predict:main",
             "deeplab-export = deeplab_tf.cli.export_model:main",
+            "deeplab-convert = deeplab_tf.cli.convert:main",
             "deeplab-summary = deeplab_tf.cli.summary:main",
             "deeplab-demo = deeplab_tf.cli.demo:main",
         ]

@@ -12,6 +12,11 @@ import numpy as np
 from deeplab_tf.checkpoints.importer import import_weights
 from deeplab_tf.checkpoints.slim_names import find_scope, slim_rules
 from deeplab_tf.cli import model_options
+from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.dense_prediction_cell import (
+    DensePredictionCellConfig,
+    parse_cell,
+)
 from deeplab_tf.models import build_model
 
 # Cases whose image has the size of the crop.
@@ -20,6 +25,11 @@ MOBILENET_V2 = (
     "mobilenet_v2_dm05_even_os16",
     "mobilenet_v2_dm10_v3_os16",
 )
+MOBILENET_V3 = (
+    "mobilenet_v3_large_seg_os32",
+    "mobilenet_v3_small_seg_os32",
+)
+MOBILENET_EDGETPU = ("mobilenet_edgetpu_v3_os16",)
 RESNET = (
     "resnet_v1_18_v3_os16",
     "resnet_v1_18_beta_v3plus_os16",
@@ -35,8 +45,21 @@ XCEPTION = (
     "xception_65_v3plus_os16",
     "xception_71_v3plus_os16",
 )
+NASNET = (
+    "nas_hnasnet_v3plus_os8",
+    "nas_pnasnet_v3plus_os16",
+    "nas_pnasnet_even_os16",
+)
+# The classifier of slim; research/deeplab has no such variant.
+VGG = "vgg_16"
 # Its endpoints are those of the image at half the size.
 PYRAMID = "mobilenet_v2_dm05_pyramid_max"
+# Logits that are a sum, a searched cell, an image pyramid.
+HEADS = (
+    "resnet_v1_50_v2style_os8",
+    "xception_71_dpc_os16",
+    PYRAMID,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +87,22 @@ class Golden:
         }
         # The original reads this flag for no network but NAS.
         del options["batch_norm_decay"]
+        if cell := options.pop("dense_prediction_cell"):
+            options["dense_prediction_cell_json"] = parse_cell(cell).branches
         known = {k: v for k, v in options.items() if k in model_options.DEFAULTS}
         return model_options.build_config(known)
+
+    @property
+    def counted_config(self):
+        """Returns the configuration whose multiply-adds are recorded.
+
+        They are of one scale, and where there is a searched cell, of the network that
+        the original builds without it: 1x1 convolution, image pooling, projection.
+        """
+        config = dataclasses.replace(self.config, image_pyramid=None)
+        if isinstance(getattr(config, "aspp", None), DensePredictionCellConfig):
+            config = dataclasses.replace(config, aspp=ASPPConfig(atrous_rates=()))
+        return config
 
     @property
     def scope(self):

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "training": _NETWORKS | _PARTS | {"evaluation"},
     "export": _NETWORKS | {"inference", "checkpoints"},
     "recipes": {"config", "losses"},
+    "pretrained": _NETWORKS | {"checkpoints"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 

@@ -14,10 +14,14 @@ class Backbone:
         input: [B, H, W, 3] RGB in 0..255.
         endpoints: name -> [B, h, w, C]; names are upstream's.
         strides: name -> input size over the endpoint's size.
-        features: the last endpoint, which the head reads.
+        features: the last endpoint, which the head reads; in networks of searched cells
+            it is rectified for that.
         taps: convention -> nominal stride -> name of the endpoint that a decoder
             reads there; conventions differ, since the originals take their decoder's
             inputs at different places of the same block.
+        has_regular_size: whether the features of images of any size have sides of
+            `scale_dimension(side, 1 / output_stride)`; not so where a network enlarges
+            features, or ends at another stride.
     """
 
     input: Any
@@ -25,6 +29,7 @@ class Backbone:
     strides: Mapping[str, int]
     features: Any
     taps: Mapping[str, Mapping[int, str]]
+    has_regular_size: bool = True
 
     def tap(self, stride: int, *, convention: str = "research_deeplab"):
         """Returns the low-level features that a decoder reads at a stride.
@@ -39,7 +44,17 @@ class Backbone:
         return self.strides[self._tap_name(stride, convention)]
 
     def _tap_name(self, stride: int, convention: str) -> str:
+        if convention not in self.taps:
+            raise ValueError(
+                f"A decoder can read this backbone by the convention of "
+                f"{' or '.join(sorted(self.taps))}, got {convention!r}."
+            )
         names = self.taps[convention]
+        if not names:
+            raise ValueError(
+                f"This backbone has nothing for a decoder in the convention "
+                f"{convention}; build it without one."
+            )
         if stride not in names:
             raise ValueError(
                 f"A decoder can read this backbone at strides "

@@ -1,8 +1,9 @@
 # Licensed under the Apache License, Version 2.0.
-"""ResNet-v1 with 18, 50 or 101 layers, with the stride in the last unit of a block.
+"""ResNet-v1 with 18 to 152 layers; a configuration says where its strides are.
 
 Reference: arXiv:1512.03385, table 1; research/deeplab/core/resnet_v1_beta.py for the
-beta stem, names, padding and the place of the stride.
+beta stem, names, padding and the stride in the last unit of a block; torchvision's
+models/resnet.py for that in the first.
 """
 
 import keras
@@ -12,7 +13,7 @@ from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.resnet import MEAN_RGB, UNITS, ResNetConfig
 from deeplab_tf.layers.atrous_conv import AtrousConv
-from deeplab_tf.layers.input_scaling import InputScaling
+from deeplab_tf.layers.input_scaling import InputScaling, build_input_scaling
 
 # Channels of the 3x3 convolutions of block1 to block4.
 BASE_CHANNELS = (64, 128, 256, 512)
@@ -22,31 +23,15 @@ EXPANSION = 4
 # Channels of the three 3x3 convolutions of the beta stem, by depth.
 BETA_STEM = {18: (16, 16, 32), 50: (64, 64, 128), 101: (64, 64, 128)}
 
-# The residual branch before the sum, without an activation.
-TAPS = {
-    18: {
-        4: "block1/unit_1/lite_bottleneck_v1/conv2",
-        8: "block2/unit_1/lite_bottleneck_v1/conv2",
-        16: "block3/unit_1/lite_bottleneck_v1/conv2",
-    },
-    50: {
-        4: "block1/unit_2/bottleneck_v1/conv3",
-        8: "block2/unit_3/bottleneck_v1/conv3",
-        16: "block3/unit_5/bottleneck_v1/conv3",
-    },
-    101: {
-        4: "block1/unit_2/bottleneck_v1/conv3",
-        8: "block2/unit_3/bottleneck_v1/conv3",
-        16: "block3/unit_22/bottleneck_v1/conv3",
-    },
-}
+# Where the blocks begin with their stride, a decoder can read their outputs.
+TORCHVISION_TAPS = {4: "block1", 8: "block2", 16: "block3"}
 
 
 def build_resnet(config: ResNetConfig, style: ConvStyle) -> Backbone:
     """Builds a ResNet-v1 up to the output of block4.
 
     Args:
-        config: depth, stem, output stride and multi-grid.
+        config: depth, stem, strides and multi-grid.
         style: norm, activation and padding.
 
     Returns:
@@ -63,41 +48,54 @@ def build_resnet(config: ResNetConfig, style: ConvStyle) -> Backbone:
         x = _conv(name, channels, kernel_size, style=style, stride=stride)(x)
         endpoints[name], strides[name] = x, schedule.stride
         stride = 1
-    stride, _ = schedule.step(2)
-    x = keras.layers.MaxPooling2D(3, stride, padding="same", name="pool1")(x)
-    is_basic = config.depth == 18
-    add_unit = _basic_block if is_basic else _bottleneck
-    scope = "lite_bottleneck_v1" if is_basic else "bottleneck_v1"
+    x = _pool(x, schedule, config)
+    add_unit = _basic_block if config.is_basic else _bottleneck
     for block, (channels, unit_strides) in enumerate(_blocks(config), start=1):
         grid = config.multi_grid if block == len(BASE_CHANNELS) else ()
         for i, unit_stride in enumerate(unit_strides):
             before = schedule.stride
-            stride, rate = schedule.step(unit_stride)
+            steps = _steps(schedule, unit_stride, config, grid[i] if grid else 1)
             parts = add_unit(
                 x,
                 f"block{block}_unit_{i + 1}",
                 channels=channels,
-                stride=stride,
-                rate=rate * grid[i] if grid else rate,
+                steps=steps,
                 style=style,
             )
             for part, x in parts.items():
-                name = f"block{block}/unit_{i + 1}/{scope}{part}"
+                name = f"block{block}/unit_{i + 1}/{_scope(config)}{part}"
+                is_early = part == "/conv1" and steps[0][0] == 1
                 endpoints[name] = x
-                strides[name] = before if part == "/conv1" else schedule.stride
+                strides[name] = before if is_early else schedule.stride
         endpoints[f"block{block}"], strides[f"block{block}"] = x, schedule.stride
     return Backbone(
         input=images,
         endpoints=endpoints,
         strides=strides,
         features=x,
-        taps={"research_deeplab": TAPS[config.depth]},
+        taps=_taps(config),
     )
 
 
+def _scope(config: ResNetConfig) -> str:
+    return "lite_bottleneck_v1" if config.is_basic else "bottleneck_v1"
+
+
+def _taps(config: ResNetConfig) -> dict[str, dict[int, str]]:
+    """Returns where decoders read, by convention."""
+    # The original's: the residual branch before the sum, without an activation.
+    last = f"{_scope(config)}/conv{2 if config.is_basic else 3}"
+    units = enumerate(UNITS[config.depth][:3], start=1)
+    official = {2 << b: f"block{b}/unit_{n - 1}/{last}" for b, n in units}
+    taps = {"research_deeplab": official}
+    if config.stride_place != "last_unit":
+        taps["torchvision"] = TORCHVISION_TAPS
+    return taps
+
+
 def _input_scaling(config: ResNetConfig) -> InputScaling:
-    if config.stem == "beta":
-        return InputScaling(name="input_scaling")
+    if config.stem == "beta" or config.input_scaling is not None:
+        return build_input_scaling(config.input_scaling)
     offset = tuple(-mean for mean in MEAN_RGB)
     return InputScaling(scale=1.0, offset=offset, name="input_scaling")
 
@@ -110,36 +108,69 @@ def _stem(config: ResNetConfig) -> list[tuple[str, int, int]]:
     return [(f"conv1_{i}", c, 3) for i, c in enumerate(channels, start=1)]
 
 
+def _pool(x, schedule: AtrousSchedule, config: ResNetConfig):
+    stride, _ = schedule.step(2)
+    if config.pool_padding == "same":
+        return keras.layers.MaxPooling2D(3, stride, padding="same", name="pool1")(x)
+    # Zeros lose against any value, since x comes from a ReLU. Of the second row that
+    # "ceil" has behind, a pooling at odd sides takes no notice.
+    behind = 2 if config.pool_padding == "ceil" else 1
+    sides = (1, behind)
+    x = keras.layers.ZeroPadding2D((sides, sides), name="pool1_padding")(x)
+    return keras.layers.MaxPooling2D(3, stride, name="pool1")(x)
+
+
 def _blocks(config: ResNetConfig) -> list[tuple[int, list[int]]]:
     """Returns of each block its base channels and the strides of its units."""
     blocks = []
     for channels, units in zip(BASE_CHANNELS, UNITS[config.depth], strict=True):
-        # Slim's checkpoints expect the stride in the last unit; block4 has none.
-        last = 1 if channels == BASE_CHANNELS[-1] else 2
-        blocks.append((channels, [1] * (units - 1) + [last]))
+        strides = [1] * units
+        if config.stride_place != "last_unit":
+            strides[0] = 1 if channels == BASE_CHANNELS[0] else 2
+        elif channels != BASE_CHANNELS[-1]:
+            # Slim's checkpoints expect the stride in the last unit; block4 has none.
+            strides[-1] = 2
+        blocks.append((channels, strides))
     return blocks
 
 
-def _bottleneck(x, layer: str, *, channels: int, stride: int, rate: int, style):
+def _steps(
+    schedule: AtrousSchedule, unit_stride: int, config: ResNetConfig, grid: int
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Returns (stride, rate) of a unit's first two convolutions."""
+    stride, rate = schedule.step(unit_stride)
+    _, rate_behind = schedule.step(1)
+    if config.stride_place == "first_conv":
+        return (stride, 1), (1, rate_behind * grid)
+    if not config.is_basic:
+        return (1, 1), (stride, rate * grid)
+    if config.stride_place == "first_unit":
+        return (stride, rate * grid), (1, rate_behind * grid)
+    return (1, rate * grid), (stride, rate * grid)
+
+
+def _bottleneck(x, layer: str, *, channels: int, steps, style):
     """Returns endpoints of 1x1, 3x3 and 1x1 convolutions beside a shortcut."""
     outputs = channels * EXPANSION
-    shortcut, parts = _shortcut(x, layer, outputs, stride=stride, style=style)
-    x = _conv(f"{layer}_conv1", channels, 1, style=style)(x)
+    (first, _), (second, rate) = steps
+    shortcut, parts = _shortcut(x, layer, outputs, stride=first * second, style=style)
+    x = _conv(f"{layer}_conv1", channels, 1, style=style, stride=first)(x)
     parts["/conv1"] = x
-    x = _conv(f"{layer}_conv2", channels, 3, style=style, stride=stride, rate=rate)(x)
+    x = _conv(f"{layer}_conv2", channels, 3, style=style, stride=second, rate=rate)(x)
     parts["/conv2"] = x
     x = _linear_conv(f"{layer}_conv3", outputs, 1, style=style)(x)
     parts["/conv3"] = x
     return parts | {"": _sum(shortcut, x, layer, style)}
 
 
-def _basic_block(x, layer: str, *, channels: int, stride: int, rate: int, style):
+def _basic_block(x, layer: str, *, channels: int, steps, style):
     """Returns endpoints of two 3x3 convolutions beside a shortcut."""
-    shortcut, parts = _shortcut(x, layer, channels, stride=stride, style=style)
-    x = _conv(f"{layer}_conv1", channels, 3, style=style, rate=rate)(x)
+    (first, rate), (second, rate2) = steps
+    shortcut, parts = _shortcut(x, layer, channels, stride=first * second, style=style)
+    x = _conv(f"{layer}_conv1", channels, 3, style=style, stride=first, rate=rate)(x)
     parts["/conv1"] = x
     x = _linear_conv(
-        f"{layer}_conv2", channels, 3, style=style, stride=stride, rate=rate
+        f"{layer}_conv2", channels, 3, style=style, stride=second, rate=rate2
     )(x)
     parts["/conv2"] = x
     return parts | {"": _sum(shortcut, x, layer, style)}

@@ -9,6 +9,10 @@ import keras
 import numpy as np
 
 
+def keep_axes(path: str) -> None:
+    """Says of each of our variables that a source has its axes in our order."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NameRules:
     """How a foreign format calls our variables.
@@ -20,12 +24,18 @@ class NameRules:
             optimizer's slots, counters, parts that are not built here.
         skipped: (pattern of our variables, pattern of source tensors) of the parts
             that a caller may skip: then what the source has there is ignored too.
+        is_backbone: whether the source is a classifier of whole images, which has
+            nothing of our heads.
+        axes: path of one of our variables -> its axes in the source's order, as
+            `numpy.transpose` takes them to make ours of it; None keeps the order.
     """
 
     format: str
     source_name: Callable[[str], str]
     ignored: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    is_backbone: bool = False
+    axes: Callable[[str], tuple[int, ...] | None] = keep_axes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,14 +119,16 @@ def import_weights(
         used.add(source)
         if any(re.search(pattern, variable.path) for pattern in skip):
             skipped.append(variable.path)
-        elif source not in shapes:
+            continue
+        if source not in shapes:
             missing.append((variable.path, source, tuple(variable.shape)))
-        elif shapes[source] != tuple(variable.shape):
-            different.append(
-                (variable.path, source, tuple(variable.shape), shapes[source])
-            )
+            continue
+        axes = rules.axes(variable.path)
+        found = _arranged_shape(shapes[source], axes)
+        if found != tuple(variable.shape):
+            different.append((variable.path, source, tuple(variable.shape), found))
         else:
-            plan.append((variable, source))
+            plan.append((variable, source, axes))
     rest = [name for name in shapes if name not in used]
     patterns = [
         *rules.ignored,
@@ -129,16 +141,39 @@ def import_weights(
             _describe_mismatch(path, missing, different, left_over, shapes)
         )
     # All are read before the first is assigned: a file may be damaged in its middle.
-    values = [tensors[source] for _, source in plan]
-    for (variable, _), value in zip(plan, values, strict=True):
-        variable.assign(value)
+    # They are read again then, since together they need as much memory as the network.
+    for _, source, _ in plan:
+        _check_value(tensors[source], name=source, shape=shapes[source], path=path)
+    for variable, source, axes in plan:
+        value = tensors[source]
+        variable.assign(value if axes is None else np.transpose(value, axes))
     return ImportReport(
         path=path,
         format=rules.format,
-        assigned=tuple((variable.path, source) for variable, source in plan),
+        assigned=tuple((variable.path, source) for variable, source, _ in plan),
         skipped=tuple(skipped),
         ignored=tuple(sorted(ignored)),
     )
+
+
+def _check_value(
+    value: np.ndarray, *, name: str, shape: tuple[int, ...], path: str
+) -> None:
+    """Raises ValueError unless a value is what its file promised."""
+    if tuple(np.shape(value)) != shape:
+        raise ValueError(
+            f"{path}: the value of {name} has the shape {np.shape(value)}, and {shape} "
+            "was promised: the file is damaged."
+        )
+
+
+def _arranged_shape(
+    shape: tuple[int, ...], axes: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """Returns a source's shape in our order; another rank cannot be put into it."""
+    if axes is None or len(axes) != len(shape):
+        return shape
+    return tuple(shape[axis] for axis in axes)
 
 
 def _describe_mismatch(

@@ -9,15 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 import keras
 import numpy as np
 
-from deeplab_tf.checkpoints import own_names, slim_names
-from deeplab_tf.checkpoints.importer import ImportReport, NameRules, import_weights
-from deeplab_tf.checkpoints.readers import CheckpointReader, open_checkpoint
-from deeplab_tf.checkpoints.slim_backbones import BACKBONES
+from deeplab_tf.checkpoints import (
+    keras_names,
+    own_names,
+    slim_names,
+    slim_options,
+    tflite_names,
+    torch_networks,
+)
+from deeplab_tf.checkpoints.importer import (
+    ImportReport,
+    NameRules,
+    WeightsMismatchError,
+    import_weights,
+)
+from deeplab_tf.checkpoints.readers import open_checkpoint
+from deeplab_tf.checkpoints.tensor_reader import TensorReader
 
 log = logging.getLogger(__name__)
-
-# Scopes of research/deeplab's backbones that are not built yet.
-_NOT_BUILT = ("MobilenetV3", "MobilenetEdgeTPU", "pnasnet", "hnasnet")
 
 # TensorFlow 2 puts it into the names that it finds by walking through objects.
 _OBJECT_MARK = "/.ATTRIBUTES/"
@@ -39,7 +48,9 @@ def load_checkpoint(
         model: a network of `build_model`.
         path: a prefix (`model.ckpt-30000`), one of its files, the single file of a V1
             checkpoint, a folder, or an archive (.tar.gz, .tgz, .tar, .zip); of
-            research/deeplab, of slim's ImageNet classifiers, or one of ours.
+            research/deeplab, of slim's ImageNet classifiers, or one of ours. Also a
+            frozen graph (.pb) and a TFLite file of research/deeplab, and a `.keras`
+            file of ours.
         use_moving_averages: whether variables get the values of their exponential
             moving averages, if the checkpoint holds any. None takes those of a
             checkpoint of ours, whose validation scored them, and not those of
@@ -69,7 +80,7 @@ def load_checkpoint(
 
 def load_tensors(
     model: keras.Model,
-    reader: CheckpointReader,
+    reader: TensorReader,
     *,
     path: str | None = None,
     use_moving_averages: bool | None = None,
@@ -88,7 +99,8 @@ def load_tensors(
     """
     path = path or reader.path
     rules = find_rules(reader, path=path)
-    if allow_backbone and slim_names.is_backbone(reader):
+    is_backbone = rules.is_backbone or slim_names.is_backbone(reader)
+    if allow_backbone and is_backbone:
         log.warning("%s holds a backbone alone: the head stays as initialised.", path)
         skip = slim_names.HEAD
     tensors: Mapping[str, np.ndarray] = reader
@@ -98,7 +110,19 @@ def load_tensors(
         )
     if use_moving_averages:
         tensors = slim_names.MovingAverages(reader)
-    report = import_weights(model, tensors, rules, path=path, skip=skip)
+    if getattr(reader, "has_folded_norm", False):
+        tensors = tflite_names.UnfoldedNorm(reader, model, rules)
+        rules = tflite_names.folded_rules(rules)
+    try:
+        report = import_weights(model, tensors, rules, path=path, skip=skip)
+    except WeightsMismatchError as error:
+        fitting = slim_options.guess_options(reader.shapes)
+        if not fitting:
+            raise
+        raise WeightsMismatchError(
+            f"{error}\nThe checkpoint has the tensors of a network with the flags\n"
+            f"  {slim_options.format_options(fitting)}"
+        ) from error
     return dataclasses.replace(report, moving_averages=use_moving_averages)
 
 
@@ -117,16 +141,18 @@ def find_rules(names: Iterable[str], *, path: str) -> NameRules:
     by_object = any(_OBJECT_MARK in name for name in names)
     if own_names.MODEL.rstrip("/") in scopes and not by_object:
         return own_names.OWN_RULES
+    if tflite_names.OWN.rstrip("/") in scopes:
+        return tflite_names.OWN_TFLITE_RULES
     if (scope := slim_names.find_scope(names)) is not None:
         return slim_names.slim_rules(scope)
-    for scope in sorted(scopes.intersection(_NOT_BUILT)):
-        raise ValueError(
-            f"{path} is a checkpoint of research/deeplab's {scope}, which is not "
-            f"built yet; built are {', '.join(BACKBONES)}."
-        )
+    if (network := torch_networks.find_network(names)) is not None:
+        return network.rules
+    if (rules := keras_names.find_rules(names)) is not None:
+        return rules
     shown = ", ".join(names[:_SHOWN_NAMES]) or "nothing"
     raise ValueError(
         f"{path} is a checkpoint of no known network: expected variables of "
-        f"research/deeplab (MobilenetV2/...) or of this project "
-        f"({own_names.MODEL}...), found {shown} ({len(names)} tensors)."
+        f"research/deeplab (MobilenetV2/...), of this project ({own_names.MODEL}...), "
+        "of torchvision, VainF/DeepLabV3Plus-Pytorch or keras.applications; found "
+        f"{shown} ({len(names)} tensors)."
     )

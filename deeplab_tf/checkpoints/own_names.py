@@ -2,7 +2,7 @@
 """The names in our own checkpoints."""
 
 from deeplab_tf.checkpoints.importer import NameRules
-from deeplab_tf.checkpoints.slim_names import MOVING_AVERAGE
+from deeplab_tf.checkpoints.slim_names import HEAD, MOVING_AVERAGE
 
 MODEL = "model/"
 OPTIMIZER = "optimizer/"
@@ -20,7 +20,5 @@ OWN_RULES = NameRules(
     format="deeplab_tf",
     source_name=own_name,
     ignored=(f"^{STEP}$", f"^{OPTIMIZER}", f"^{SEED}", f"{MOVING_AVERAGE}$"),
-    skipped=tuple(
-        (f"^{part}/", f"^{MODEL}{part}/") for part in ("logits", "aspp", "decoder")
-    ),
+    skipped=tuple((part, part.replace("^", f"^{MODEL}")) for part in HEAD),
 )

@@ -3,6 +3,7 @@
 
 import contextlib
 import glob
+import importlib
 import logging
 import os
 import pathlib
@@ -12,10 +13,12 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
+
+from deeplab_tf.checkpoints.tensor_reader import TensorReader
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +26,23 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 # An archive of the zoo holds 0.5 GB; more than this is no checkpoint.
 MAX_UNPACKED_BYTES = 8 << 30
 
+# Ending of files that hold all in one -> (module, reader): imported when one is read.
+SINGLE_FILES = {
+    ".pb": ("deeplab_tf.checkpoints.frozen_graph_reader", "FrozenGraphReader"),
+    ".tflite": ("deeplab_tf.checkpoints.tflite_reader", "TFLiteReader"),
+    ".keras": ("deeplab_tf.checkpoints.keras_file", "KerasFileReader"),
+    ".pth": ("deeplab_tf.checkpoints.torch_reader", "TorchReader"),
+    ".pt": ("deeplab_tf.checkpoints.torch_reader", "TorchReader"),
+    ".h5": ("deeplab_tf.checkpoints.keras_applications", "KerasWeightsReader"),
+}
+
 _RUN_CHECKPOINT = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 # How a file in TensorFlow's table format ends, which V1 checkpoints have.
 _TABLE_END = bytes.fromhex("57fb808b247547db")
 
 
-class CheckpointReader(Mapping[str, np.ndarray]):
+class CheckpointReader(TensorReader):
     """The tensors of a TensorFlow checkpoint by name; values are read lazily.
 
     Args:
@@ -58,7 +71,7 @@ class CheckpointReader(Mapping[str, np.ndarray]):
             raise ValueError(
                 f"{prefix} cannot be read as a TensorFlow checkpoint: {error}. {advice}"
             ) from error
-        self.shapes: dict[str, tuple[int, ...]] = {
+        self.shapes = {
             name: tuple(shape)
             for name, shape in self._reader.get_variable_to_shape_map().items()
         }
@@ -74,12 +87,6 @@ class CheckpointReader(Mapping[str, np.ndarray]):
                 f"damaged or cut short. ({error})"
             ) from error
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
-
-    def __len__(self) -> int:
-        return len(self.shapes)
-
 
 def _read_errors() -> tuple[type[Exception], ...]:
     """Returns what TensorFlow's reader raises, each for another kind of damage."""
@@ -89,13 +96,14 @@ def _read_errors() -> tuple[type[Exception], ...]:
 
 
 @contextlib.contextmanager
-def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
+def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[TensorReader]:
     """Opens a checkpoint, wherever it lies.
 
     Args:
         path: a prefix (`model.ckpt-30000`), one of its files, the single file of a V1
             checkpoint, a folder, or an archive (.tar.gz, .tgz, .tar, .zip), which is
-            unpacked into a temporary folder.
+            unpacked into a temporary folder; or one of the single files of
+            `SINGLE_FILES`.
 
     Yields:
         The reader.
@@ -112,18 +120,27 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[CheckpointReader]:
             except ValueError as error:
                 message = str(error).replace(folder, "the archive")
                 raise ValueError(f"{text}: {message}") from error
-            yield CheckpointReader(prefix)
+            yield open_reader(prefix)
     else:
-        yield CheckpointReader(find_prefix(text))
+        yield open_reader(find_prefix(text))
+
+
+def open_reader(path: str) -> TensorReader:
+    """Returns the reader of the checkpoint that `find_prefix` found."""
+    for ending, (module, name) in SINGLE_FILES.items():
+        if path.endswith(ending) and os.path.isfile(path):
+            return getattr(importlib.import_module(module), name)(path)
+    return CheckpointReader(path)
 
 
 def find_prefix(path: str | os.PathLike[str]) -> str:
-    """Returns the prefix of the checkpoint at `path`; of a V1 checkpoint, its path.
+    """Returns the prefix of the checkpoint at `path`; of a single file, its path.
 
     In a folder the `checkpoint` state file decides; without one, an index file is
     searched for, below it too, and after it a V1 checkpoint (`*.ckpt`): the released
     archives all name theirs differently. Of a run's `model.ckpt-<step>` without a state
-    file, the highest step is taken.
+    file, the highest step is taken. A folder without any checkpoint may hold one of the
+    single files of `SINGLE_FILES`.
 
     Raises:
         ValueError: there is none, or several and nothing says which.
@@ -138,17 +155,20 @@ def find_prefix(path: str | os.PathLike[str]) -> str:
         return stem
     if is_single_file(text):
         return text
+    if text.endswith(tuple(SINGLE_FILES)) and os.path.isfile(text):
+        return text
     if os.path.isfile(text):
         raise ValueError(
             f"{text} is no TensorFlow checkpoint: there is no {text}.index beside it, "
             "and it is not a V1 checkpoint, which is a single file. It may be cut "
-            "short: get it again."
+            "short: get it again. Files of other kinds are known by their ending: "
+            f"{', '.join(SINGLE_FILES)}."
         )
     if not os.path.isdir(text):
         raise ValueError(
             f"There is no checkpoint at {text}: expected a prefix with {text}.index "
-            "beside it, the single file of a V1 checkpoint, a folder, or an archive "
-            f"({', '.join(ARCHIVES)})."
+            "beside it, the single file of a V1 checkpoint, a folder, an archive "
+            f"({', '.join(ARCHIVES)}), or another file ({', '.join(SINGLE_FILES)})."
         )
     return _find_in_folder(pathlib.Path(text))
 
@@ -185,8 +205,14 @@ def _find_in_folder(folder: pathlib.Path) -> str:
     found = [path.with_suffix("") for path in sorted(folder.rglob("*.index"))]
     if not found:
         found = [f for f in sorted(folder.rglob("*.ckpt*")) if is_single_file(f)]
+    for ending in SINGLE_FILES:
+        if not found:
+            found = sorted(folder.rglob(f"*{ending}"))
     if not found:
-        raise ValueError(f"There is no checkpoint (*.index or *.ckpt) in {folder}.")
+        raise ValueError(
+            f"There is no checkpoint (*.index or *.ckpt) in {folder}, and no other "
+            f"file of weights ({', '.join(SINGLE_FILES)})."
+        )
     if len(found) > 1:
         names = ", ".join(str(path.relative_to(folder)) for path in found)
         raise ValueError(

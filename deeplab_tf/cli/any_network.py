@@ -19,7 +19,7 @@ TFLITE = "TFLite file"
 FROZEN_GRAPH = "frozen graph"
 
 # Files of other programs, which somebody may try.
-_OTHER_ENDINGS = (".h5", ".keras", ".onnx", ".pt", ".pth", ".safetensors")
+_OTHER_ENDINGS = (".h5", ".onnx", ".safetensors")
 # Flags that change a network or what surrounds it: in an export both are fixed.
 _FIXED_IN_EXPORTS = (
     "add_flipped_images",
@@ -106,7 +106,7 @@ def _file_format(path: pathlib.Path) -> str:
         raise ValueError(
             f"--checkpoint_path={path}: {path.suffix} files are not read; expected a "
             "TensorFlow checkpoint (prefix, folder or archive), a SavedModel, a TFLite "
-            "file or a frozen graph."
+            "file, a frozen graph or a .keras file."
         )
     if path.suffix == ".tflite":
         return TFLITE

@@ -6,7 +6,7 @@ import os
 import pathlib
 from typing import Any
 
-from deeplab_tf.cli import flags
+from deeplab_tf.cli import flags, pretrained_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.data.catalog import ALIASES, DATASETS, DatasetInfo, get_dataset_info
@@ -47,7 +47,7 @@ def find_dataset(
     """Returns the data set that a checkpoint was trained for, if something says it.
 
     A given flag wins over `dataset.json` beside the checkpoint, which training writes
-    there, and that over the recipe.
+    there, that over the recipe, and this over what is known of --pretrained.
 
     Args:
         recipe: beside the checkpoint, if there is one.
@@ -61,7 +61,15 @@ def find_dataset(
         found.append(read_dataset_json(folder)[0])
     if recipe is not None and recipe.data.dataset in DATASETS.keys() | ALIASES.keys():
         found.append(get_dataset_info(recipe.data.dataset))
+    if (released := _released_dataset()) is not None:
+        found.append(released)
     return next((info for info in found if info.num_classes == num_classes), None)
+
+
+def _released_dataset() -> DatasetInfo | None:
+    """Returns the data set of --pretrained, if that is given and its classes known."""
+    named = pretrained_flags.published()
+    return get_dataset_info(named.dataset) if named and named.dataset else None
 
 
 def guess_dataset(num_classes: int | None) -> DatasetInfo:
@@ -70,6 +78,9 @@ def guess_dataset(num_classes: int | None) -> DatasetInfo:
     Args:
         num_classes: of the network; None: nobody knows.
     """
+    released = _released_dataset()
+    if released is not None and num_classes in (None, released.num_classes):
+        return released
     for name in _PUBLISHED:
         info = get_dataset_info(name)
         if info.num_classes == num_classes:

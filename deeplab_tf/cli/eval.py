@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, prediction_flags
+from deeplab_tf.cli import flags, prediction_flags, pretrained_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
@@ -42,8 +42,10 @@ def run() -> None:
     check_folder(folder, flag="eval_logdir")
 
     if flags.FLAGS.saved_model:
-        if flags.value("checkpoint_dir"):
-            raise ValueError("Give --checkpoint_dir or --saved_model, not both.")
+        if pretrained_flags.is_network_given("checkpoint_dir"):
+            raise ValueError(
+                "Give --checkpoint_dir, --pretrained or --saved_model, and only one."
+            )
         report = evaluate_saved_model(flags.FLAGS.saved_model)
         print(report.to_table(), flush=True)
         report.save(folder)

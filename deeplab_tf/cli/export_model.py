@@ -6,7 +6,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags
+from deeplab_tf.cli import flags, pretrained_flags
 from deeplab_tf.cli.output_paths import check_writable
 from deeplab_tf.cli.prediction_flags import evaluation_from_flags, image_size_from_flags
 from deeplab_tf.cli.reporting import run_main
@@ -23,17 +23,21 @@ def define_flags() -> None:
         "format", ["saved_model"], FORMATS, "Format to write, repeated for several."
     )
     flags.define_prediction()
+    pretrained_flags.define()
 
 
 def run() -> None:
     """Exports what the flags say."""
     flags.check_unused()
-    checkpoint, target = flags.value("checkpoint_path"), flags.value("export_path")
-    if not checkpoint or not target:
-        raise ValueError("--checkpoint_path and --export_path must be given.")
+    target = flags.value("export_path")
+    if not pretrained_flags.is_network_given("checkpoint_path") or not target:
+        raise ValueError(
+            "--checkpoint_path, or --pretrained, and --export_path must be given."
+        )
     paths = plan_paths(pathlib.Path(target), flags.FLAGS.format)
     for path in paths.values():
         check_writable(path, flag="export_path")
+    checkpoint = pretrained_flags.network_checkpoint("checkpoint_path")
 
     # Imported late, so that wrong flags are told at once.
     from deeplab_tf.cli.class_names import find_dataset

@@ -7,7 +7,6 @@ from typing import Any
 # How a flag that differs from its default is received.
 USED = "used"
 GONE = "gone"
-OTHERS = "read by other networks"
 NOT_BUILT = "not built yet"
 
 
@@ -21,7 +20,7 @@ class Flag:
             "integers" and "floats" (repeated), or a tuple of choices.
         default: its value when it is not given.
         help: one line.
-        status: USED, GONE, OTHERS or NOT_BUILT.
+        status: USED, GONE or NOT_BUILT.
         group: which scripts define it: "model", "train", "eval", "predict", "vis",
             "resize" or "dataset".
     """
@@ -64,14 +63,14 @@ TABLE = (
     Flag("decoder_output_is_logits", "bool", False, "The decoder's output is the logits.", "model"),
     Flag("use_bounded_activation", "bool", False, "ReLU6 in the head, and an Xception within -6..6.", "model"),
     Flag("batch_norm_decay", "float", 0.9997, "Momentum of all moving statistics, if given.", "model"),
-    Flag("logits_kernel_size", "integer", 1, "Kernel of the classifier.", "model", NOT_BUILT),
-    Flag("image_pyramid", "floats", None, "Input scales inside the network.", "model", NOT_BUILT),
-    Flag("merge_method", ("max", "avg"), "max", "How image_pyramid's scales are merged.", "model", OTHERS),
+    Flag("logits_kernel_size", "integer", 1, "Kernel of a classifier with atrous rates.", "model"),
+    Flag("image_pyramid", "floats", None, "Input scales inside the network, repeated.", "model"),
+    Flag("merge_method", ("max", "avg"), "max", "How image_pyramid's scales are merged.", "model"),
     Flag("prediction_with_upsampled_logits", "bool", True, "Upsample logits, not labels.", "model"),
-    Flag("dense_prediction_cell_json", "string", "", "A searched cell in place of ASPP.", "model", NOT_BUILT),
-    Flag("nas_stem_output_num_conv_filters", "integer", 20, "Width of a NAS network.", "model", OTHERS),
-    Flag("nas_use_classification_head", "bool", False, "Head of a NAS network.", "model", OTHERS),
-    Flag("nas_remove_os32_stride", "bool", False, "Stride of a NAS network.", "model", OTHERS),
+    Flag("dense_prediction_cell_json", "string", "", "A searched cell in place of ASPP: a file or a name.", "model"),
+    Flag("nas_stem_output_num_conv_filters", "integer", 20, "Channels of a NAS network at stride 4.", "model"),
+    Flag("nas_use_classification_head", "bool", False, "Build its head for whole images, too.", "model"),
+    Flag("nas_remove_os32_stride", "bool", False, "Its stride 32 stays at 16.", "model"),
     Flag("quantize_delay_step", "integer", -1, "Quantisation-aware training.", "model", NOT_BUILT),
     # train.py
     Flag("train_logdir", "string", None, "Folder of the run: checkpoints and logs.", "train"),
@@ -110,7 +109,7 @@ TABLE = (
     Flag("save_summaries_images", "bool", False, "Image panels are written at each validation.", "train", GONE),
     Flag("save_summaries_secs", "integer", 600, "TensorBoard is written at log_steps.", "train", GONE),
     Flag("profile_logdir", "string", None, "Profile.", "train", GONE),
-    Flag("drop_path_keep_prob", "float", 1.0, "Drop path of NAS networks.", "train", NOT_BUILT),
+    Flag("drop_path_keep_prob", "float", 1.0, "Drop path of the last NAS cell; 1 is none.", "train"),
     Flag("num_clones", "integer", 1, "Devices to train on.", "train"),
     Flag("clone_on_cpu", "bool", False, "Train on the CPU.", "train"),
     Flag("num_replicas", "integer", 1, "Workers are set by TF_CONFIG.", "train", GONE),

@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from deeplab_tf.cli.flag_table import GONE, NOT_BUILT, OTHERS, TABLE, USED, Flag
+from deeplab_tf.cli.flag_table import GONE, NOT_BUILT, TABLE, USED, Flag
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,5 @@ def check_unused() -> None:
             raise ValueError(
                 f"--{flag.name} is not built yet: {flag.help} Leave it out."
             )
-        if flag.status == OTHERS:
-            log.warning("--%s has no effect here: %s", flag.name, flag.help)
         if flag.status == GONE:
             log.warning("--%s has no meaning any more: %s", flag.name, flag.help)

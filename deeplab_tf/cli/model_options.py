@@ -10,12 +10,17 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from deeplab_tf.cli import head_options
 from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
 from deeplab_tf.config.backbone import BACKBONES, BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
+from deeplab_tf.config.dense_prediction_cell import DensePredictionCellConfig
+from deeplab_tf.config.image_pyramid import ImagePyramidConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
+from deeplab_tf.config.nasnet import NASNetConfig
 from deeplab_tf.config.recipe import ModelConfig, change_output_stride
 from deeplab_tf.config.xception import (
     BOUNDED_XCEPTION_STYLE,
@@ -33,23 +38,13 @@ DEFAULTS: dict[str, Any] = {
     "depth_multiplier": 1.0,
     "divisible_by": None,
     "multi_grid": None,
-    "atrous_rates": None,
-    "add_image_level_feature": True,
-    "image_pooling_crop_size": None,
-    "image_pooling_stride": (1, 1),
-    "aspp_with_batch_norm": True,
-    "aspp_with_separable_conv": True,
-    "aspp_with_concat_projection": True,
-    "aspp_with_squeeze_and_excitation": False,
-    "aspp_convs_filters": 256,
-    "image_se_uses_qsigmoid": False,
-    "decoder_output_stride": None,
-    "decoder_use_separable_conv": True,
-    "decoder_use_sum_merge": False,
-    "decoder_filters": 256,
-    "decoder_output_is_logits": False,
+    **head_options.DEFAULTS,
     "use_bounded_activation": False,
     "batch_norm_decay": None,
+    "nas_stem_output_num_conv_filters": 20,
+    "nas_use_classification_head": False,
+    "nas_remove_os32_stride": False,
+    "drop_path_keep_prob": 1.0,
 }
 
 # Options that leave the variables as they are, so that they may differ from those of
@@ -62,22 +57,27 @@ _KEEP_VARIABLES = frozenset(
         "image_pooling_crop_size",
         "image_pooling_stride",
         "image_se_uses_qsigmoid",
+        "image_pyramid",
+        "merge_method",
         "use_bounded_activation",
         "batch_norm_decay",
+        "drop_path_keep_prob",
     }
 )
 
-# Options that only some backbones have.
-_BACKBONE_OPTIONS = ("depth_multiplier", "divisible_by", "multi_grid")
+# Options that only some backbones have -> field of their configurations.
+_BACKBONE_OPTIONS = {
+    "depth_multiplier": "depth_multiplier",
+    "divisible_by": "divisible_by",
+    "multi_grid": "multi_grid",
+    "nas_stem_output_num_conv_filters": "filters",
+    "nas_use_classification_head": "classification_head",
+    "nas_remove_os32_stride": "remove_os32_stride",
+    "drop_path_keep_prob": "drop_path_keep_prob",
+}
 
-# Variants of the original whose networks are not built yet.
-_NOT_BUILT = (
-    "mobilenet_v3_large_seg",
-    "mobilenet_v3_small_seg",
-    "mobilenet_edgetpu",
-    "nas_pnasnet",
-    "nas_hnasnet",
-)
+# Where the path of nas_hnasnet ends.
+_HNASNET_STRIDE = 8
 
 
 def build_config(given: Mapping[str, Any]) -> ModelConfig:
@@ -90,7 +90,8 @@ def build_config(given: Mapping[str, Any]) -> ModelConfig:
     Raises:
         ValueError: the options contradict each other or are not built yet.
     """
-    options = DEFAULTS | dict(given)
+    given = _with_cell(given)
+    options = DEFAULTS | given
     check_variant(options["model_variant"])
     _warn_of_unused(given, BACKBONES[options["model_variant"]])
     return _config_from_options(options, ModelParts())
@@ -113,10 +114,12 @@ def change_config(
         ValueError: an option would change the variables of a checkpoint, or the
             options contradict each other.
     """
+    given = _with_cell(given)
     options = options_of(config)
     if from_checkpoint:
         for name, value in given.items():
-            if name not in _KEEP_VARIABLES and value != options[name]:
+            keeps = _keeps_variables(name, config.backbone)
+            if not keeps and value != options[name]:
                 raise ValueError(
                     f"--{name}={value} does not fit the checkpoint, whose network has "
                     f"{name}={options[name]}: leave the flag out."
@@ -140,7 +143,7 @@ def change_config(
     if stride and stride != old and given.get("atrous_rates") is None:
         config = change_output_stride(config, stride)
         options = options_of(config)
-    return _config_from_options(options | dict(given), parts)
+    return _config_from_options(options | given, parts)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,8 +151,9 @@ class ModelParts:
     """What of a configuration has no flag, and is kept when flags change it."""
 
     backbone: BackboneConfig = MobileNetV2Config()
-    aspp: ASPPConfig = ASPPConfig()
+    aspp: ASPPConfig | DensePredictionCellConfig = ASPPConfig()
     decoder: DecoderConfig = DecoderConfig()
+    image_pyramid: ImagePyramidConfig = ImagePyramidConfig()
     styles: tuple = ()
 
     @classmethod
@@ -157,48 +161,33 @@ class ModelParts:
         """Returns the parts of a configuration."""
         return cls(
             backbone=config.backbone,
-            aspp=config.aspp or ASPPConfig(),
+            aspp=getattr(config, "aspp", None) or ASPPConfig(),
             decoder=getattr(config, "decoder", None) or DecoderConfig(),
+            image_pyramid=config.image_pyramid or ImagePyramidConfig(),
             styles=(config.backbone_style, config.head_style),
         )
 
 
 def options_of(config: ModelConfig) -> dict[str, Any]:
     """Returns a configuration as the original's options."""
-    aspp = config.aspp or ASPPConfig(atrous_rates=(), image_level_feature=False)
-    options = DEFAULTS | {
-        "model_variant": config.backbone.variant,
-        "num_classes": config.num_classes,
-        "output_stride": config.backbone.output_stride,
-        "atrous_rates": aspp.atrous_rates or None,
-        "add_image_level_feature": aspp.image_level_feature,
-        "image_pooling_crop_size": aspp.image_pooling_crop_size,
-        "image_pooling_stride": aspp.image_pooling_stride,
-        "aspp_with_batch_norm": config.aspp is not None,
-        "aspp_with_separable_conv": aspp.separable,
-        "aspp_with_concat_projection": aspp.concat_projection,
-        "aspp_with_squeeze_and_excitation": aspp.image_gate != "none",
-        "aspp_convs_filters": aspp.filters,
-        "image_se_uses_qsigmoid": aspp.image_gate == "q_sigmoid",
-        "use_bounded_activation": config.head_style.activation == "relu6",
-    }
-    for name in _BACKBONE_OPTIONS:
-        if hasattr(config.backbone, name):
-            options[name] = getattr(config.backbone, name)
-    options["multi_grid"] = options["multi_grid"] or None
-    if isinstance(config, DeepLabV3PlusConfig):
-        options |= {
-            "decoder_output_stride": config.decoder.output_strides,
-            "decoder_use_separable_conv": config.decoder.separable,
-            "decoder_use_sum_merge": config.decoder.merge == "sum",
-            "decoder_filters": config.decoder.filters,
-            "decoder_output_is_logits": config.decoder.output_is_logits,
+    options = (
+        DEFAULTS
+        | head_options.options_of_head(config)
+        | {
+            "model_variant": config.backbone.variant,
+            "num_classes": config.num_classes,
+            "output_stride": config.backbone.output_stride,
+            "use_bounded_activation": config.head_style.activation == "relu6",
         }
+    )
+    for name, field in _BACKBONE_OPTIONS.items():
+        if hasattr(config.backbone, field):
+            options[name] = getattr(config.backbone, field)
+    options["multi_grid"] = options["multi_grid"] or None
     return options
 
 
 def _config_from_options(options: Mapping[str, Any], parts: ModelParts) -> ModelConfig:
-    strides = tuple(options["decoder_output_stride"] or ())
     backbone = _backbone_from_options(options, parts.backbone)
     backbone_style, head_style = parts.styles or (backbone.default_style, HEAD_STYLE)
     bounded = options["use_bounded_activation"]
@@ -214,47 +203,29 @@ def _config_from_options(options: Mapping[str, Any], parts: ModelParts) -> Model
         "num_classes": options["num_classes"],
         "backbone": backbone,
         "backbone_style": backbone_style,
-        "aspp": _aspp_from_options(options, parts.aspp),
         "head_style": head_style,
+        "image_pyramid": head_options.pyramid_from_options(
+            options, parts.image_pyramid
+        ),
     }
-    if not strides:
-        return DeepLabV3Config(**common)
-    decoder = dataclasses.replace(
-        parts.decoder,
-        output_strides=strides,
-        filters=options["decoder_filters"],
-        separable=options["decoder_use_separable_conv"],
-        merge="sum" if options["decoder_use_sum_merge"] else "concat",
-        output_is_logits=options["decoder_output_is_logits"],
-    )
-    return DeepLabV3PlusConfig(decoder=decoder, **common)
+    classifier = head_options.classifier_from_options(options)
+    aspp = head_options.aspp_from_options(options, parts.aspp)
+    decoder = head_options.decoder_from_options(options, parts.decoder)
+    if decoder is not None:
+        return DeepLabV3PlusConfig(
+            aspp=aspp, decoder=decoder, classifier=classifier, **common
+        )
+    if classifier.atrous_rates:
+        return DeepLabV2Config(classifier=classifier, **common)
+    return DeepLabV3Config(aspp=aspp, **common)
 
 
-def _aspp_from_options(
-    options: Mapping[str, Any], base: ASPPConfig
-) -> ASPPConfig | None:
-    if not options["aspp_with_batch_norm"]:
-        if options["atrous_rates"]:
-            raise ValueError(
-                "atrous_rates with aspp_with_batch_norm=false is DeepLabv2, which is "
-                "not built yet; it is planned."
-            )
-        return None
-    gate = "none"
-    if options["aspp_with_squeeze_and_excitation"]:
-        gate = "q_sigmoid" if options["image_se_uses_qsigmoid"] else "sigmoid"
-    crop_size = options["image_pooling_crop_size"]
-    return dataclasses.replace(
-        base,
-        filters=options["aspp_convs_filters"],
-        atrous_rates=tuple(options["atrous_rates"] or ()),
-        separable=options["aspp_with_separable_conv"],
-        image_level_feature=options["add_image_level_feature"],
-        image_pooling_crop_size=None if crop_size is None else tuple(crop_size),
-        image_pooling_stride=tuple(options["image_pooling_stride"]),
-        concat_projection=options["aspp_with_concat_projection"],
-        image_gate=gate,
-    )
+def _with_cell(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns given options with the dense prediction cell read, if one is named."""
+    options = dict(given)
+    if isinstance(cell := options.get("dense_prediction_cell_json"), str):
+        options["dense_prediction_cell_json"] = head_options.read_cell(cell)
+    return options
 
 
 def _backbone_from_options(
@@ -262,10 +233,44 @@ def _backbone_from_options(
 ) -> BackboneConfig:
     if base.variant != options["model_variant"]:
         base = BACKBONES[options["model_variant"]]
-    changes = {name: options[name] for name in _BACKBONE_OPTIONS if hasattr(base, name)}
+    changes = {
+        field: options[name]
+        for name, field in _BACKBONE_OPTIONS.items()
+        if hasattr(base, field)
+    }
     if "multi_grid" in changes:
         changes["multi_grid"] = tuple(changes["multi_grid"] or ())
-    return dataclasses.replace(base, output_stride=options["output_stride"], **changes)
+    backbone = dataclasses.replace(
+        base, output_stride=options["output_stride"], **changes
+    )
+    if isinstance(backbone, NASNetConfig):
+        _warn_of_other_stride(backbone)
+    return backbone
+
+
+def _warn_of_other_stride(backbone: NASNetConfig) -> None:
+    """Warns if logits are brought to a stride at which nothing of a network lies."""
+    stride = backbone.output_stride
+    if (
+        backbone.network == "hnasnet"
+        and stride != _HNASNET_STRIDE
+        and not backbone.classification_head
+    ):
+        log.warning(
+            "%s ends at stride %d, and its logits are resized to stride %d: give "
+            "--output_stride=%d.",
+            backbone.variant,
+            _HNASNET_STRIDE,
+            stride,
+            _HNASNET_STRIDE,
+        )
+
+
+def _keeps_variables(name: str, backbone: BackboneConfig) -> bool:
+    """Returns whether an option leaves the variables of a network as they are."""
+    if isinstance(backbone, NASNetConfig) and name == "output_stride":
+        return not backbone.stride_changes_variables
+    return name in _KEEP_VARIABLES
 
 
 def _like(config: ModelConfig, backbone: BackboneConfig) -> BackboneConfig:
@@ -281,8 +286,9 @@ def _xception_style(style: ConvStyle, *, bounded: bool) -> ConvStyle:
 
 def _warn_of_unused(given: Mapping[str, Any], backbone: BackboneConfig) -> None:
     """Warns of given options that this backbone does not have."""
-    for name in _BACKBONE_OPTIONS:
-        if hasattr(backbone, name) or given.get(name, DEFAULTS[name]) == DEFAULTS[name]:
+    for name, field in _BACKBONE_OPTIONS.items():
+        is_default = given.get(name, DEFAULTS[name]) == DEFAULTS[name]
+        if hasattr(backbone, field) or is_default:
             continue
         log.warning("--%s has no effect on %s.", name, backbone.variant)
 
@@ -292,9 +298,4 @@ def check_variant(variant: str) -> None:
     if variant in BACKBONES:
         return
     built = ", ".join(BACKBONES)
-    if variant in _NOT_BUILT:
-        raise ValueError(
-            f"model_variant {variant} of research/deeplab is not built yet; built are "
-            f"{built}."
-        )
     raise ValueError(f"Unknown model_variant {variant!r}; expected one of {built}.")

@@ -11,14 +11,24 @@ from typing import Any
 import keras
 
 from deeplab_tf.checkpoints import readers
+from deeplab_tf.checkpoints.conventions import adopt_conventions
 from deeplab_tf.checkpoints.importer import ImportReport
 from deeplab_tf.checkpoints.load import load_tensors
 from deeplab_tf.checkpoints.own_names import STEP
 from deeplab_tf.checkpoints.slim_names import LOGITS_BIAS
-from deeplab_tf.cli import flags, model_options
+from deeplab_tf.checkpoints.tensor_reader import TensorReader
+from deeplab_tf.checkpoints.tflite_names import OWN
+from deeplab_tf.cli import flags, model_options, pretrained_flags
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.models import build_model
 from deeplab_tf.training import checkpointing
+
+# What files call the bias of the classifier.
+_CLASSIFIERS = (
+    LOGITS_BIAS,
+    LOGITS_BIAS.replace("biases", "folded_bias"),
+    f"{OWN}logits/folded_bias",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +63,7 @@ def open_network(
     """Builds and loads the network of a checkpoint.
 
     A flag that was given wins over the configuration beside the checkpoint, that over
-    `base`, and this over the original's defaults.
+    the network of --pretrained and over `base`, and these over the original's defaults.
 
     Args:
         path: prefix, folder or archive.
@@ -67,7 +77,7 @@ def open_network(
         The network; an archive is unpacked only so long.
     """
     with readers.open_checkpoint(path) as reader:
-        recipe = read_recipe(reader.path)
+        recipe = None if reader.config is not None else read_recipe(reader.path)
         given: dict[str, Any] = flags.given_model_options()
         if flags.is_given("num_classes"):
             given["num_classes"] = flags.value("num_classes")
@@ -77,7 +87,14 @@ def open_network(
             config = model_options.change_config(
                 recipe.model, given, from_checkpoint=True
             )
+        elif reader.config is not None:
+            config = model_options.change_config(
+                reader.config, given, from_checkpoint=True
+            )
         else:
+            released = pretrained_flags.network()
+            if released is not None:
+                base, num_classes = released, None
             base = base or _recipe_model()
             if num_classes is None and base is None:
                 num_classes = _classifier_classes(reader)
@@ -85,10 +102,13 @@ def open_network(
                 given.setdefault("num_classes", num_classes)
             _check_classifier(reader, given.get("num_classes"))
             if base is not None:
-                config = model_options.change_config(base, given)
+                config = model_options.change_config(
+                    base, given, from_checkpoint=released is not None
+                )
             else:
                 given.setdefault("output_stride", flags.value("output_stride"))
                 config = model_options.build_config(given)
+            config = adopt_conventions(config, reader)
         model = build_model(config)
         # What was unpacked has a path of its own for a moment only.
         name = os.fspath(path) if os.path.isfile(path) else reader.path
@@ -114,13 +134,13 @@ def _recipe_model() -> ModelConfig | None:
     return get_recipe(flags.FLAGS.recipe).model
 
 
-def _classifier_classes(reader: readers.CheckpointReader) -> int | None:
+def _classifier_classes(reader: TensorReader) -> int | None:
     """Returns how many classes a checkpoint's classifier has, if it is known."""
-    shape = reader.shapes.get(LOGITS_BIAS)
-    return shape[0] if shape else None
+    shapes = (reader.shapes.get(name) for name in _CLASSIFIERS)
+    return next((shape[0] for shape in shapes if shape), None)
 
 
-def _check_classifier(reader: readers.CheckpointReader, num_classes: Any) -> None:
+def _check_classifier(reader: TensorReader, num_classes: Any) -> None:
     """Raises ValueError if the classifier of a checkpoint has other classes."""
     found = _classifier_classes(reader)
     if found and num_classes is not None and found != num_classes:

@@ -2,8 +2,9 @@
 """Predicts photos: an image, a folder or a pattern.
 
 --checkpoint_path is a checkpoint (prefix, folder or archive), an exported SavedModel, a
-TFLite file or a frozen graph. Images are given by --input, which may be repeated, or
-without a flag. Under --output_dir, for each image:
+TFLite file or a frozen graph; --pretrained names a released one instead. Images are
+given by --input, which may be repeated, or without a flag. Under --output_dir, for each
+image:
   <name>_mask.png, class ids as a palette PNG, which viewers show in colours;
   <name>_overlay.png, these colours over the image, which shows as the background;
 and class_shares.csv: image, class id, class, pixels, share of the image.
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, tile_flags
+from deeplab_tf.cli import flags, pretrained_flags, tile_flags
 from deeplab_tf.cli.input_images import (
     MASK_ENDING,
     OVERLAY_ENDING,
@@ -49,6 +50,7 @@ def define_flags() -> None:
     flags.define_named("checkpoint_path", "num_classes", "crop_size")
     flags.define_named("inference_scales")
     flags.define_prediction()
+    pretrained_flags.define()
     absl_flags.DEFINE_multi_string(
         "input", [], "Image, folder or pattern to predict; repeated."
     )
@@ -59,12 +61,14 @@ def define_flags() -> None:
 def run(arguments: Sequence[str] = ()) -> None:
     """Predicts what the flags and arguments say."""
     flags.check_unused()
-    checkpoint = flags.value("checkpoint_path")
     folder = flags.FLAGS.output_dir
-    if not checkpoint or not folder:
-        raise ValueError("--checkpoint_path and --output_dir must be given.")
+    if not pretrained_flags.is_network_given("checkpoint_path") or not folder:
+        raise ValueError(
+            "--checkpoint_path, or --pretrained, and --output_dir must be given."
+        )
     check_folder(folder, flag="output_dir")
     images = find_images([*flags.FLAGS.input, *arguments], output_dir=folder)
+    checkpoint = pretrained_flags.network_checkpoint("checkpoint_path", runs_files=True)
 
     # Imported late, so that wrong flags are told at once.
     from deeplab_tf.cli.any_network import open_any

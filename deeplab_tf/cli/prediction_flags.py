@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags
+from deeplab_tf.cli import flags, pretrained_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
@@ -72,6 +72,7 @@ def define(*groups: str) -> None:
         "that of the run's last step.",
     )
     flags.define_prediction()
+    pretrained_flags.define()
     absl_flags.DEFINE_integer(
         "max_images", 0, "Take the first images of the split only; 0 takes all."
     )
@@ -88,9 +89,12 @@ def for_each_checkpoint(function: Callable[[str], None], *, limit: int) -> None:
     Raises:
         ValueError: --checkpoint_dir is not given, or no folder where it must be one.
     """
-    path = flags.value("checkpoint_dir")
-    if not path:
-        raise ValueError("--checkpoint_dir must be given: a prefix, folder or archive.")
+    if not pretrained_flags.is_network_given("checkpoint_dir"):
+        raise ValueError(
+            "--checkpoint_dir must be given: a prefix, folder or archive; or "
+            "--pretrained, the name of a released one."
+        )
+    path = pretrained_flags.network_checkpoint("checkpoint_dir")
     if not flags.FLAGS.watch and limit <= 1:
         function(path)
         return

@@ -130,21 +130,31 @@ def define_training() -> None:
     )
 
 
-def build_recipe(*, num_classes: int | None, base: Recipe | None = None) -> Recipe:
+def build_recipe(
+    *,
+    num_classes: int | None,
+    base: Recipe | None = None,
+    network: ModelConfig | None = None,
+) -> Recipe:
     """Returns the recipe that the flags describe.
 
     Args:
         num_classes: of the data set; None where only a recipe says it.
         base: the recipe to start from; None starts from the original's defaults.
+        network: what stands for the original's default network, as of --pretrained.
 
     Raises:
         ValueError: flags contradict each other or the recipe.
     """
     bare = base is None
     recipe = base or _empty_recipe(num_classes)
+    if bare and network is not None:
+        recipe = dataclasses.replace(recipe, model=network)
     recipe = dataclasses.replace(
         recipe,
-        model=_model(recipe.model, bare=bare, num_classes=num_classes),
+        model=_model(
+            recipe.model, bare=bare and network is None, num_classes=num_classes
+        ),
         data=_replace(recipe.data, _DATA_FIELDS, bare=bare),
         train=_train(recipe.train, bare=bare),
     )
@@ -191,6 +201,8 @@ def _empty_recipe(num_classes: int | None) -> Recipe:
 
 def _model(model: ModelConfig, *, bare: bool, num_classes: int | None) -> ModelConfig:
     given: dict[str, Any] = flags.given_model_options()
+    if flags.is_given("drop_path_keep_prob"):
+        given["drop_path_keep_prob"] = flags.value("drop_path_keep_prob")
     if num_classes is not None:
         given["num_classes"] = num_classes
     if bare:

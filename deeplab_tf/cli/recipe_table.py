@@ -23,24 +23,22 @@ def format_recipes(recipes: Sequence[Recipe], *, width: int = WIDTH) -> str:
     """
     rows = [(r.name, r.model.backbone.variant, r.data.dataset) for r in recipes]
     widths = [max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
-    lines = [_line(_HEADER, widths), _line(["-" * n for n in widths], widths)]
+    lines = [join_cells(_HEADER, widths), join_cells(["-" * n for n in widths], widths)]
     for recipe, row in zip(recipes, rows, strict=True):
-        lines.append(_line(row, widths))
+        lines.append(join_cells(row, widths))
         if recipe.expected:
-            lines += _wrap("expected", recipe.expected, width=width)
-        lines += _wrap(
-            "source", recipe.source, width=width, max_lines=_MAX_SOURCE_LINES
-        )
+            lines += wrap("expected", recipe.expected, width=width)
+        lines += wrap("source", recipe.source, width=width, max_lines=_MAX_SOURCE_LINES)
     return "\n".join(lines)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def join_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Returns the cells below each other's."""
     padded = [cell.ljust(n) for cell, n in zip(cells, widths, strict=True)]
     return "  ".join(padded).rstrip()
 
 
-def _wrap(
+def wrap(
     title: str, text: str, *, width: int, max_lines: int | None = None
 ) -> list[str]:
     """Returns a titled text in lines of their own, indented."""

@@ -9,9 +9,11 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, recipe_flags
+from deeplab_tf.checkpoints.published import list_pretrained
+from deeplab_tf.cli import flags, pretrained_flags, recipe_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.cli.output_paths import check_folder
+from deeplab_tf.cli.pretrained_table import format_pretrained
 from deeplab_tf.cli.recipe_table import format_recipes
 from deeplab_tf.cli.reporting import SIGNAL_CODES, fail, run_main
 from deeplab_tf.config.recipe import Recipe
@@ -24,6 +26,7 @@ def define_flags() -> None:
     flags.define("resize", "model", "train", "dataset")
     recipe_flags.define()
     recipe_flags.define_training()
+    pretrained_flags.define()
     absl_flags.DEFINE_integer(
         "save_interval_steps",
         None,
@@ -47,14 +50,17 @@ def define_flags() -> None:
     absl_flags.DEFINE_boolean(
         "list_recipes", False, "Print the recipes for --recipe and do nothing else."
     )
+    absl_flags.DEFINE_boolean(
+        "list_pretrained",
+        False,
+        "Print the released checkpoints for --pretrained and do nothing else.",
+    )
 
 
 def run() -> None:
     """Trains what the flags say."""
-    if flags.FLAGS.list_recipes:
-        from deeplab_tf.recipes import list_recipes
-
-        print(format_recipes(list_recipes()))
+    if flags.FLAGS.list_recipes or flags.FLAGS.list_pretrained:
+        _print_lists()
         return
     flags.check_unused()
     workdir = flags.value("train_logdir")
@@ -67,7 +73,11 @@ def run() -> None:
 
     base = get_recipe(flags.FLAGS.recipe) if flags.FLAGS.recipe else None
     info = dataset_info(base)
-    recipe = recipe_flags.build_recipe(num_classes=info.num_classes, base=base)
+    recipe = recipe_flags.build_recipe(
+        num_classes=info.num_classes,
+        base=base,
+        network=pretrained_flags.network(),
+    )
     recipe = _with_own_flags(recipe, info)
 
     from deeplab_tf.training.strategy import build_strategy
@@ -84,7 +94,7 @@ def run() -> None:
         data_dir=flags.value("dataset_dir"),
         strategy=build_strategy(num_replicas=flags.value("num_clones")),
         deterministic=flags.FLAGS.deterministic,
-        initialize=_initializer(recipe),
+        initialize=_initializer(recipe, workdir),
         save_interval_seconds=seconds,
         info=info,
         write=lambda text: print(text, flush=True),
@@ -103,6 +113,16 @@ def run() -> None:
         )
     print(f"Last checkpoint: {result.checkpoint}")
     sys.stdout.flush()
+
+
+def _print_lists() -> None:
+    """Prints what --list_recipes and --list_pretrained ask for."""
+    from deeplab_tf.recipes import list_recipes
+
+    if flags.FLAGS.list_recipes:
+        print(format_recipes(list_recipes()))
+    if flags.FLAGS.list_pretrained:
+        print(format_pretrained(list_pretrained()))
 
 
 def set_up_devices() -> None:
@@ -140,6 +160,8 @@ def _warn_of_random_weights(recipe: Recipe, workdir: str) -> None:
 
     if recipe.train.fine_tune_batch_norm or flags.value("tf_initial_checkpoint"):
         return
+    if flags.is_given("pretrained"):
+        return
     if latest_checkpoint(workdir) is None:
         log.warning(
             "Batch norm is frozen and all weights are random, so that little will be "
@@ -148,9 +170,13 @@ def _warn_of_random_weights(recipe: Recipe, workdir: str) -> None:
         )
 
 
-def _initializer(recipe: Recipe) -> Any:
+def _initializer(recipe: Recipe, workdir: str) -> Any:
     """Returns a function that loads the initial checkpoint, or None."""
-    path = flags.value("tf_initial_checkpoint")
+    from deeplab_tf.training.checkpointing import latest_checkpoint
+
+    if flags.is_given("pretrained") and latest_checkpoint(workdir) is not None:
+        return None  # The run goes on from its own, and needs no download.
+    path = pretrained_flags.checkpoint("tf_initial_checkpoint")
     if not path:
         return None
     # research/deeplab/model.py: get_extra_layer_scopes. As there, a checkpoint that

@@ -5,6 +5,7 @@ import dataclasses
 
 GATES = ("none", "sigmoid", "q_sigmoid")
 MERGES = ("concat", "sum")
+PLACES = ("first", "last")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,10 @@ class ASPPConfig:
         image_gate: "none": image pooling is concatenated; "sigmoid" or "q_sigmoid":
             it multiplies the result instead (squeeze-and-excitation).
         dropout_rate: share of the projection's values that training drops.
+        image_feature_place: where image pooling stands in the concatenation: "first"
+            as in research/deeplab, or "last" as in PyTorch's networks.
+        output_conv: whether a 3x3 convolution follows it all, as in torchvision's
+            DeepLabv3.
     """
 
     filters: int = 256
@@ -37,8 +42,11 @@ class ASPPConfig:
     concat_projection: bool = True
     image_gate: str = "none"
     dropout_rate: float = 0.1
+    image_feature_place: str = "first"
+    output_conv: bool = False
 
     def __post_init__(self) -> None:
+        check_place("image_feature_place", self.image_feature_place)
         if self.image_gate not in GATES:
             raise ValueError(
                 f"image_gate must be one of {GATES}, got {self.image_gate!r}."
@@ -69,10 +77,15 @@ class DecoderConfig:
         projected_filters: channels to which low-level features are reduced before a
             concatenation; a sum needs `filters` of them and takes no notice of it.
         separable: whether the 3x3 convolutions are depthwise separable.
-        merge: "concat" with two 3x3 convolutions, or "sum" with one.
+        merge: "concat" with `num_convs` 3x3 convolutions, or "sum" with one.
         output_is_logits: whether the decoder's own output is the logits: then it has
             no batch norm, no activation and no separable convolution, and `filters`
             must be the number of classes.
+        low_level_place: where the low-level features stand in a concatenation: "last"
+            as in research/deeplab, or "first".
+        num_convs: 3x3 convolutions behind a concatenation.
+        taps: whose places of the low-level features these are: see
+            `backbones.Backbone`.
     """
 
     output_strides: tuple[int, ...] = (4,)
@@ -81,8 +94,14 @@ class DecoderConfig:
     separable: bool = True
     merge: str = "concat"
     output_is_logits: bool = False
+    low_level_place: str = "last"
+    num_convs: int = 2
+    taps: str = "research_deeplab"
 
     def __post_init__(self) -> None:
+        check_place("low_level_place", self.low_level_place)
+        if self.num_convs < 1:
+            raise ValueError(f"num_convs must be at least 1, got {self.num_convs}.")
         if self.merge not in MERGES:
             raise ValueError(f"merge must be one of {MERGES}, got {self.merge!r}.")
         if self.filters < 1:
@@ -93,3 +112,40 @@ class DecoderConfig:
                 f"decoder output_strides must be given in descending order, "
                 f"got {strides}."
             )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierConfig:
+    """The convolutions that give the logits.
+
+    Attributes:
+        kernel_size: side of their kernels; without rates it is 1.
+        atrous_rates: one convolution for each, whose results are summed (DeepLabv2,
+            arXiv:1606.00915, section 3.2), literal, for the output stride of the
+            backbone; () is a single convolution.
+    """
+
+    kernel_size: int = 1
+    atrous_rates: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kernel_size < 1:
+            raise ValueError(
+                f"kernel_size of the classifier must be at least 1, got "
+                f"{self.kernel_size}."
+            )
+        if self.kernel_size != 1 and not self.atrous_rates:
+            raise ValueError(
+                "The kernel of a classifier without atrous rates is 1x1, got "
+                f"{self.kernel_size}x{self.kernel_size}."
+            )
+        if any(rate < 1 for rate in self.atrous_rates):
+            raise ValueError(
+                f"atrous_rates must be at least 1, got {self.atrous_rates}."
+            )
+
+
+def check_place(name: str, place: str) -> None:
+    """Raises ValueError unless `place` says where something is concatenated."""
+    if place not in PLACES:
+        raise ValueError(f"{name} must be one of {PLACES}, got {place!r}.")

@@ -4,7 +4,7 @@
 import dataclasses
 
 ACTIVATIONS = ("relu", "relu6")
-PADDINGS = ("same", "explicit")
+PADDINGS = ("same", "explicit", "none")
 RESIZES = ("align_corners", "half_pixel", "asymmetric")
 
 
@@ -27,7 +27,8 @@ class ConvStyle:
         padding: of convolutions with a stride: "same" is TensorFlow's, which pads
             more below and to the right where the input's side is even; "explicit"
             pads all sides alike, so that the result is the one of stride 1,
-            subsampled. Without a stride both are the same.
+            subsampled. Without a stride both are the same. "none" pads nothing, at
+            any stride: what comes before a convolution has to.
         resize: where bilinear resizing of features and logits samples:
             "align_corners" keeps the centres of the corner pixels, as research/deeplab
             does everywhere; "half_pixel" keeps the outer edges, as PyTorch does;

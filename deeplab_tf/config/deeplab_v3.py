@@ -7,6 +7,8 @@ import typing
 from deeplab_tf.config.aspp import ASPPConfig
 from deeplab_tf.config.backbone import BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.dense_prediction_cell import DensePredictionCellConfig
+from deeplab_tf.config.image_pyramid import ImagePyramidConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
 
 # research/deeplab, core/utils.py: get_batch_norm_params.
@@ -25,24 +27,46 @@ class DeepLabV3Config:
         backbone: configuration of the feature extractor.
         backbone_style: norm and activation of the backbone; if it is not given, that
             of the original.
-        aspp: the pyramid; None puts the classifier straight on the backbone.
+        aspp: the pyramid, or a cell in its place; None puts the classifier straight on
+            the backbone.
         head_style: norm and activation of all that follows the backbone.
+        image_pyramid: scales whose logits are merged; None is the image alone.
     """
 
     num_classes: int = 21
     backbone: BackboneConfig = MobileNetV2Config()
     backbone_style: ConvStyle = STYLE_OF_BACKBONE
-    aspp: ASPPConfig | None = ASPPConfig(atrous_rates=())
+    aspp: ASPPConfig | DensePredictionCellConfig | None = ASPPConfig(atrous_rates=())
     head_style: ConvStyle = HEAD_STYLE
+    image_pyramid: ImagePyramidConfig | None = None
 
     def __post_init__(self) -> None:
         check_num_classes(self.num_classes)
         set_backbone_style(self)
+        check_cell(self)
 
     @property
-    def logits_stride(self) -> int:
+    def logits_stride(self) -> float:
         """Input size over size of the logits."""
-        return self.backbone.output_stride
+        return scaled_stride(self.backbone.output_stride, self.image_pyramid)
+
+
+def scaled_stride(stride: int, pyramid: ImagePyramidConfig | None) -> float:
+    """Returns the stride of logits that an image pyramid may have enlarged."""
+    return stride if pyramid is None else stride / pyramid.largest
+
+
+def check_cell(config: typing.Any) -> None:
+    """Raises ValueError if a cell stands at an output stride that it has no rates for.
+
+    The original multiplies its rates by 16 // output_stride.
+    """
+    is_cell = isinstance(config.aspp, DensePredictionCellConfig)
+    if is_cell and config.backbone.output_stride > 16:
+        raise ValueError(
+            "A dense prediction cell needs an output stride of 8 or 16, got "
+            f"{config.backbone.output_stride}."
+        )
 
 
 def check_num_classes(num_classes: int) -> None:

@@ -8,6 +8,7 @@ import typing
 from typing import Any
 
 from deeplab_tf.config.data import DataConfig
+from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
@@ -15,7 +16,7 @@ from deeplab_tf.config.train import TrainConfig
 
 log = logging.getLogger(__name__)
 
-ModelConfig = DeepLabV3Config | DeepLabV3PlusConfig
+ModelConfig = DeepLabV2Config | DeepLabV3Config | DeepLabV3PlusConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,23 +79,34 @@ def rescale_rates(model: ModelConfig, output_stride: int) -> ModelConfig:
     """
     old = model.backbone.output_stride
     backbone = dataclasses.replace(model.backbone, output_stride=output_stride)
-    aspp = model.aspp
-    if aspp is not None:
-        rates = tuple(max(1, rate * old // output_stride) for rate in aspp.atrous_rates)
-        aspp = dataclasses.replace(aspp, atrous_rates=rates)
-    return dataclasses.replace(model, backbone=backbone, aspp=aspp)
+    changes: dict[str, Any] = {"backbone": backbone}
+    for name, part in _parts_with_rates(model).items():
+        rates = tuple(max(1, rate * old // output_stride) for rate in part.atrous_rates)
+        changes[name] = dataclasses.replace(part, atrous_rates=rates)
+    return dataclasses.replace(model, **changes)
+
+
+def _parts_with_rates(model: ModelConfig) -> dict[str, Any]:
+    """Returns the parts of a network that have atrous rates of their own, by field.
+
+    Those of a dense prediction cell are not among them: its layer multiplies them.
+    """
+    parts = {name: getattr(model, name, None) for name in ("aspp", "classifier")}
+    return {n: part for n, part in parts.items() if getattr(part, "atrous_rates", ())}
 
 
 def change_output_stride(model: ModelConfig, output_stride: int) -> ModelConfig:
     """Does what `rescale_rates` does, and logs what became of the rates."""
     changed = rescale_rates(model, output_stride)
-    if changed.aspp is not None and changed.aspp != model.aspp:
-        log.info(
-            "Output stride %d instead of %d: atrous rates become %s.",
-            output_stride,
-            model.backbone.output_stride,
-            changed.aspp.atrous_rates,
-        )
+    before = _parts_with_rates(model)
+    for name, part in _parts_with_rates(changed).items():
+        if part != before[name]:
+            log.info(
+                "Output stride %d instead of %d: atrous rates become %s.",
+                output_stride,
+                model.backbone.output_stride,
+                part.atrous_rates,
+            )
     return changed
 
 

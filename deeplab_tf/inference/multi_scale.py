@@ -57,18 +57,8 @@ def multi_scale(
 
 
 def scaled_size(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
-    """Returns int((side - 1) * scale + 1) of both sides, ints or int32 scalars.
-
-    In float64 for tensors too: the original computes it in Python, where crops have
-    a fixed size, and float32 falls short of it by a pixel for some scales.
-    """
-
-    def scale_side(side: Any) -> Any:
-        if isinstance(side, int):
-            return scale_dimension(side, scale)
-        return tf.cast((tf.cast(side, tf.float64) - 1.0) * scale + 1.0, tf.int32)
-
-    return scale_side(size[0]), scale_side(size[1])
+    """Returns int((side - 1) * scale + 1) of both sides, ints or int32 scalars."""
+    return scale_dimension(size[0], scale), scale_dimension(size[1], scale)
 
 
 def _logits(

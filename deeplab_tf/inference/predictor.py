@@ -42,7 +42,7 @@ class Predictor:
     """
 
     function: Callable[[tf.Tensor], Outputs]
-    logits_stride: int | None = None
+    logits_stride: float | None = None
     resize: str = "align_corners"
     host_function: Callable[[np.ndarray], Outputs] | None = None
 
@@ -160,7 +160,7 @@ def host_predictor(
 def predictor(
     model: keras.Model,
     *,
-    logits_stride: int | None = None,
+    logits_stride: float | None = None,
     upsample_logits: bool = True,
     resize: str = "align_corners",
 ) -> Predictor:

@@ -9,10 +9,12 @@ def activate(x, activation: str | None):
 
     Args:
         x: any tensor.
-        activation: "relu", "relu6", "clip6", "sigmoid", "q_sigmoid" or None, the
-            identity. "clip6" clips to -6..6, the linear part of a bounded Xception;
+        activation: "relu", "relu6", "clip6", "hard_swish", "sigmoid",
+            "hard_sigmoid", "q_sigmoid" or None, the identity. "clip6" clips to -6..6,
+            the linear part of a bounded Xception; "hard_swish" is
+            x * relu6(x + 3) / 6 (MobileNetV3), "hard_sigmoid" the factor of x in it;
             "q_sigmoid" is relu6(x + 3) * 0.16667, as research/deeplab/core/utils.py
-            writes it: not / 6.
+            and slim's mobilenet_v3.py write it: not / 6.
 
     Raises:
         ValueError: there is no such activation.
@@ -25,11 +27,15 @@ def activate(x, activation: str | None):
         return ops.relu6(x)
     if activation == "clip6":
         return ops.clip(x, -6.0, 6.0)
+    if activation == "hard_swish":
+        return x * ops.relu6(x + 3) * (1 / 6)
     if activation == "sigmoid":
         return ops.sigmoid(x)
+    if activation == "hard_sigmoid":
+        return ops.relu6(x + 3) * (1 / 6)
     if activation == "q_sigmoid":
         return ops.relu6(x + 3) * 0.16667
     raise ValueError(
-        f"activation must be relu, relu6, clip6, sigmoid, q_sigmoid or None, "
-        f"got {activation!r}."
+        f"activation must be relu, relu6, clip6, hard_swish, sigmoid, "
+        f"hard_sigmoid, q_sigmoid or None, got {activation!r}."
     )

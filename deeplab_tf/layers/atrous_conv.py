@@ -32,7 +32,7 @@ class AtrousConv(StyledLayer):
         training: whether this is a training step.
 
     Returns:
-        [B, ceil(H / stride), ceil(W / stride), filters].
+        [B, ceil(H / stride), ceil(W / stride), filters]; less of the padding "none".
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class AtrousConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
-        x, padding = _pad(x, layer=self)
+        x, padding = pad_input(x, layer=self)
         options = {"stride": self.stride, "rate": self.rate, "padding": padding}
         if not training and self._folds_norm(x):
             kernel, bias = self.norm.fold_into(self.kernel)
@@ -102,7 +102,7 @@ class AtrousConv(StyledLayer):
 
     def compute_output_shape(self, input_shape):
         """Returns [B, ceil(H / stride), ceil(W / stride), filters]."""
-        return (*_strided_shape(input_shape, self.stride), self.filters)
+        return (*_output_shape(self, input_shape), self.filters)
 
     def get_config(self):
         """Returns the arguments of the constructor."""
@@ -125,7 +125,7 @@ class AtrousDepthwiseConv(StyledLayer):
         kernel_size: height and width of the kernel.
         style: norm and padding; the activation is given apart.
         stride: step of the kernel on the input, in pixels.
-        rate: distance of the kernel's samples, in pixels.
+        rate: distance of the kernel's samples, in pixels, or (height, width) of it.
         activation: see `activations.activate`.
         kernel_initializer: of the kernel.
 
@@ -143,7 +143,7 @@ class AtrousDepthwiseConv(StyledLayer):
         *,
         style,
         stride: int = 1,
-        rate: int = 1,
+        rate: int | tuple[int, int] = 1,
         activation: str | None = None,
         kernel_initializer="glorot_uniform",
         name=None,
@@ -154,7 +154,7 @@ class AtrousDepthwiseConv(StyledLayer):
         _check_stride_and_rate(stride, rate)
         self.kernel_size = kernel_size
         self.stride = stride
-        self.rate = rate
+        self.rate = rate if isinstance(rate, int) else tuple(rate)
         self.activation = activation
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.norm = build_norm(style, dtype=self.dtype_policy)
@@ -171,7 +171,7 @@ class AtrousDepthwiseConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
-        x, padding = _pad(x, layer=self)
+        x, padding = pad_input(x, layer=self)
         x = ops.depthwise_conv(
             x,
             self.depthwise_kernel,
@@ -184,7 +184,7 @@ class AtrousDepthwiseConv(StyledLayer):
 
     def compute_output_shape(self, input_shape):
         """Returns [B, ceil(H / stride), ceil(W / stride), C]."""
-        return (*_strided_shape(input_shape, self.stride), input_shape[-1])
+        return (*_output_shape(self, input_shape), input_shape[-1])
 
     def get_config(self):
         """Returns the arguments of the constructor."""
@@ -209,7 +209,8 @@ class AtrousSeparableConv(StyledLayer):
         kernel_size: height and width of the depthwise kernel.
         style: norm, padding and, unless it is given apart, activation of both parts.
         stride: step of the depthwise kernel on the input, in pixels.
-        rate: distance of the depthwise kernel's samples, in pixels.
+        rate: distance of the depthwise kernel's samples, in pixels, or (height, width)
+            of it.
         activation: see `activations.activate`; "style" is the style's.
         depthwise_initializer: of the depthwise kernel; None is that of
             research/deeplab's heads, a truncated normal of 0.33.
@@ -230,7 +231,7 @@ class AtrousSeparableConv(StyledLayer):
         *,
         style,
         stride: int = 1,
-        rate: int = 1,
+        rate: int | tuple[int, int] = 1,
         activation: str | None = "style",
         depthwise_initializer=None,
         pointwise_initializer=None,
@@ -242,7 +243,7 @@ class AtrousSeparableConv(StyledLayer):
         self.filters = filters
         self.kernel_size = kernel_size
         self.stride = stride
-        self.rate = rate
+        self.rate = rate if isinstance(rate, int) else tuple(rate)
         self.activation = style.activation if activation == "style" else activation
         self.depthwise = AtrousDepthwiseConv(
             kernel_size,
@@ -279,7 +280,7 @@ class AtrousSeparableConv(StyledLayer):
 
     def compute_output_shape(self, input_shape):
         """Returns [B, ceil(H / stride), ceil(W / stride), filters]."""
-        return (*_strided_shape(input_shape, self.stride), self.filters)
+        return (*self.depthwise.compute_output_shape(input_shape)[:-1], self.filters)
 
     def get_config(self):
         """Returns the arguments of the constructor."""
@@ -298,8 +299,10 @@ class AtrousSeparableConv(StyledLayer):
         }
 
 
-def _pad(x, *, layer):
+def pad_input(x, *, layer):
     """Returns the input of a strided convolution, padded, and the padding still due."""
+    if layer.style.padding == "none":
+        return x, "valid"
     if layer.style.padding == "same" or layer.stride == 1:
         return x, "same"
     # research/deeplab/core/conv2d_ws.py: conv2d_same. Rates above 1 have no stride.
@@ -308,15 +311,28 @@ def _pad(x, *, layer):
     return ops.pad(x, ((0, 0), sides, sides, (0, 0))), "valid"
 
 
-def _check_stride_and_rate(stride: int, rate: int) -> None:
-    if stride < 1 or rate < 1 or (stride > 1 and rate > 1):
+def _check_stride_and_rate(stride: int, rate: int | tuple[int, int]) -> None:
+    rates = (rate,) if isinstance(rate, int) else tuple(rate)
+    if stride < 1 or min(rates) < 1 or (stride > 1 and max(rates) > 1):
         raise ValueError(
             f"stride and rate must be at least 1 and not both above it, got stride "
             f"{stride} and rate {rate}."
         )
 
 
-def _strided_shape(input_shape, stride: int) -> tuple:
+def _output_shape(layer, input_shape) -> tuple:
+    """Returns [B, h, w] of what a convolution makes of its input."""
+    if layer.style.padding == "none":
+        rates = (layer.rate,) * 2 if isinstance(layer.rate, int) else layer.rate
+        sides = (
+            None if side is None else side - (layer.kernel_size - 1) * rate
+            for side, rate in zip(input_shape[1:3], rates, strict=True)
+        )
+        input_shape = (input_shape[0], *sides)
+    return strided_shape(input_shape, layer.stride)
+
+
+def strided_shape(input_shape, stride: int) -> tuple:
     """Returns [B, ceil(H / stride), ceil(W / stride)]; unknown sides stay unknown."""
     sides = (None if side is None else -(-side // stride) for side in input_shape[1:3])
     return (input_shape[0], *sides)

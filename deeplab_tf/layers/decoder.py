@@ -74,7 +74,7 @@ class Decoder(StyledLayer):
 
     def _merging_convs(self, suffix: str) -> list:
         config = self.config
-        names = [f"decoder_conv0{suffix}", f"decoder_conv1{suffix}"]
+        names = [f"decoder_conv{i}{suffix}" for i in range(config.num_convs)]
         if config.merge == "sum":
             names = [f"decoder_sum_conv0{suffix}"]
         if config.output_is_logits:
@@ -119,7 +119,9 @@ class Decoder(StyledLayer):
             x = resize_bilinear(x, size, convention=convention)
             x = ops.cast(x, low_level.dtype)
             if self.config.merge == "concat":
-                x = ops.concatenate([x, low_level], axis=-1)
+                is_last = self.config.low_level_place == "last"
+                parts = [x, low_level] if is_last else [low_level, x]
+                x = ops.concatenate(parts, axis=-1)
             for conv in convs:
                 x = conv(x, training=training)
             if self.config.merge == "sum":

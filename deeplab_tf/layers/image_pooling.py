@@ -20,7 +20,7 @@ class ImagePooling(StyledLayer):
         filters: number of output channels.
         style: norm of the projection.
         window: (height, width) of the average in pixels of the features, clamped to
-            the map; None averages over the whole map.
+            the map; None averages over the whole map, unless a call gives another.
         stride: (height, width) step of the window.
         gate: "none": projection, norm and ReLU (plain even where the head's
             activation is bounded, as in the original); "sigmoid" or "q_sigmoid":
@@ -29,6 +29,8 @@ class ImagePooling(StyledLayer):
     Call arguments:
         x: [B, H, W, C].
         training: whether this is a training step.
+        window: stands in for the layer's own, where features are of another scale;
+            ints or integer scalars.
 
     Returns:
         [B, H, W, filters].
@@ -66,15 +68,16 @@ class ImagePooling(StyledLayer):
         self.conv.build(input_shape)
         self.built = True
 
-    def call(self, x, training=False):
+    def call(self, x, training=False, window=None):
         """Pools, projects and resizes back."""
         height, width = ops.shape(x)[1:3]
         pooled = ops.cast(x, "float32")
-        if self.window is None:
+        window = window or self.window
+        if window is None:
             pooled = ops.mean(pooled, axis=(1, 2), keepdims=True)
         else:
-            rows = _window_means(height, self.window[0], self.stride[0])
-            columns = _window_means(width, self.window[1], self.stride[1])
+            rows = _window_means(height, window[0], self.stride[0])
+            columns = _window_means(width, window[1], self.stride[1])
             pooled = ops.einsum("ih,bhwc->biwc", rows, pooled)
             pooled = ops.einsum("jw,biwc->bijc", columns, pooled)
         pooled = self.conv(ops.cast(pooled, x.dtype), training=training)

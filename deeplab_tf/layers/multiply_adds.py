@@ -5,14 +5,19 @@ import math
 
 import keras
 
+from deeplab_tf.config.dense_prediction_cell import FEATURES
 from deeplab_tf.layers.aspp import ASPP
+from deeplab_tf.layers.atrous_classifier import AtrousClassifier
 from deeplab_tf.layers.atrous_conv import (
     AtrousConv,
     AtrousDepthwiseConv,
     AtrousSeparableConv,
 )
 from deeplab_tf.layers.decoder import Decoder
+from deeplab_tf.layers.dense_prediction_cell import DensePredictionCell
 from deeplab_tf.layers.image_pooling import ImagePooling
+from deeplab_tf.layers.separable_conv import SeparableConv
+from deeplab_tf.layers.squeeze_excite import SqueezeExcite
 
 
 def count_model(model: keras.Model, *, image_size: tuple[int, int]) -> int:
@@ -75,8 +80,14 @@ def _count_outputs(layer, input_shape) -> int:
     batch, *sides, channels = layer.compute_output_shape(input_shape)
     # The original splits an atrous convolution into rate x rate ordinary ones, whose
     # sides are rounded up; the recorded counts are of these.
-    sides = [-(-side // layer.rate) * layer.rate for side in sides]
+    rates = (layer.rate,) * 2 if isinstance(layer.rate, int) else layer.rate
+    sides = [-(-s // rate) * rate for s, rate in zip(sides, rates, strict=True)]
     return batch * math.prod(sides) * channels
+
+
+def _count_joint_separable_conv(layer, input_shape) -> int:
+    shape = layer.compute_depthwise_shape(input_shape)
+    return math.prod(shape) * layer.kernel_size**2 + count_layer(layer.pointwise, shape)
 
 
 def _count_separable_conv(layer, input_shape) -> int:
@@ -87,6 +98,11 @@ def _count_image_pooling(layer, input_shape) -> int:
     return count_layer(layer.conv, layer.compute_pooled_shape(input_shape))
 
 
+def _count_squeeze_excite(layer, input_shape) -> int:
+    batch, channels = input_shape[0], input_shape[-1]
+    return 2 * batch * channels * layer.squeezed
+
+
 def _count_aspp(layer, input_shape) -> int:
     parallel = [*layer.branches]
     if layer.image_pooling is not None:
@@ -95,6 +111,26 @@ def _count_aspp(layer, input_shape) -> int:
     if layer.concat_projection is not None:
         shape = layer.compute_concatenated_shape(input_shape)
         total += count_layer(layer.concat_projection, shape)
+    if layer.output_conv is not None:
+        total += count_layer(layer.output_conv, layer.compute_merged_shape(input_shape))
+    return total
+
+
+def _count_atrous_classifier(layer, input_shape) -> int:
+    return sum(count_layer(branch, input_shape) for branch in layer.branches)
+
+
+def _count_dense_prediction_cell(layer, input_shape) -> int:
+    shape = (*input_shape[:-1], layer.config.filters)
+    total = count_layer(
+        layer.concat_projection, layer.compute_concatenated_shape(input_shape)
+    )
+    for branch, part in zip(layer.config.branches, layer.branches, strict=True):
+        inputs = input_shape if branch.input == FEATURES else shape
+        if branch.operation == "pyramid_pooling":
+            total += part.filters * inputs[-1] * layer.count_windows(branch, inputs)
+        else:
+            total += count_layer(part, inputs)
     return total
 
 
@@ -123,7 +159,11 @@ _COUNTERS = {
     AtrousConv: _count_conv,
     AtrousDepthwiseConv: _count_depthwise_conv,
     AtrousSeparableConv: _count_separable_conv,
+    SeparableConv: _count_joint_separable_conv,
     ImagePooling: _count_image_pooling,
+    SqueezeExcite: _count_squeeze_excite,
     ASPP: _count_aspp,
+    AtrousClassifier: _count_atrous_classifier,
+    DensePredictionCell: _count_dense_prediction_cell,
     Decoder: _count_decoder,
 }

@@ -14,11 +14,12 @@ def scale_dimension(dim, scale: float):
 
     Returns:
         int((dim - 1) * scale + 1), as research/deeplab/model.py computes it: an int,
-        or an int32 tensor where `dim` is a tensor.
+        or an int32 tensor where `dim` is a tensor. That too is computed in float64, as
+        Python does: float32 falls short of a pixel for some scales.
     """
     if isinstance(dim, int):
         return int((float(dim) - 1.0) * scale + 1.0)
-    return ops.cast((ops.cast(dim, "float32") - 1.0) * scale + 1.0, "int32")
+    return ops.cast((ops.cast(dim, "float64") - 1.0) * scale + 1.0, "int32")
 
 
 def resize_bilinear(images, size, *, convention: str = "align_corners"):
@@ -47,6 +48,31 @@ def resize_bilinear(images, size, *, convention: str = "align_corners"):
     columns = _bilinear_matrix(images.shape[2], size[1], convention)
     images = ops.einsum("ih,bhwc->biwc", rows, images)
     return ops.einsum("jw,biwc->bijc", columns, images)
+
+
+def scale_bilinear(images, scale: float):
+    """Resizes bilinearly by a factor, which holds for each distance from the edge.
+
+    Resizing to a size has a slightly other factor where the size was rounded.
+
+    Args:
+        images: [B, H, W, C] of any number type.
+        scale: factor on height and width.
+
+    Returns:
+        [B, int(H * scale), int(W * scale), C] float32, sampled at half-pixel centres.
+    """
+    height, width = ops.shape(images)[1:3]
+    rows, columns = _scaling_matrix(height, scale), _scaling_matrix(width, scale)
+    images = ops.einsum("ih,bhwc->biwc", rows, ops.cast(images, "float32"))
+    return ops.einsum("jw,biwc->bijc", columns, images)
+
+
+def floor_dimension(dim, scale: float):
+    """Returns int(dim * scale): an int, or an int32 tensor where `dim` is a tensor."""
+    if isinstance(dim, int):
+        return int(dim * scale)
+    return ops.cast(ops.cast(dim, "float64") * scale, "int32")
 
 
 def resize_nearest(images, size):
@@ -93,6 +119,15 @@ def _bilinear_matrix(source: int, target: int, convention: str):
         - ops.arange(source, dtype="float32")
     )
     return ops.maximum(1.0 - distances, 0.0)
+
+
+def _scaling_matrix(source, scale: float):
+    """Returns the [int(source * scale), source] weights of `scale_bilinear`."""
+    pixels = ops.cast(ops.arange(floor_dimension(source, scale)), "float32")
+    last = ops.cast(source - 1, "float32")
+    positions = ops.clip((pixels + 0.5) / scale - 0.5, 0.0, last)
+    sources = ops.cast(ops.arange(source), "float32")
+    return ops.maximum(1.0 - ops.abs(positions[:, None] - sources), 0.0)
 
 
 def _nearest_indices(source: int, target: int):

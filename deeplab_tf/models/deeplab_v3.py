@@ -4,9 +4,14 @@
 import keras
 
 from deeplab_tf.backbones import build_backbone
+from deeplab_tf.config.aspp import ClassifierConfig
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.dense_prediction_cell import DensePredictionCellConfig
 from deeplab_tf.layers.aspp import ASPP
+from deeplab_tf.layers.atrous_classifier import AtrousClassifier, logits_initializer
 from deeplab_tf.layers.atrous_conv import AtrousConv
+from deeplab_tf.layers.dense_prediction_cell import DensePredictionCell
+from deeplab_tf.models.image_pyramid import build_scales
 
 
 def build_deeplab_v3(config: DeepLabV3Config) -> keras.Model:
@@ -14,35 +19,60 @@ def build_deeplab_v3(config: DeepLabV3Config) -> keras.Model:
 
     Returns:
         A model from [B, H, W, 3] RGB in 0..255 to {"semantic": [B, h, w, C]} logits,
-        float32, at the backbone's output stride.
+        float32, at the backbone's output stride. With an image pyramid they are the
+        merged ones at the largest scale's size, beside those of "semantic/<scale>".
     """
     backbone = build_backbone(config.backbone, config.backbone_style)
-    x = backbone.features
-    if config.aspp is not None:
-        x = build_aspp(config)(x)
-    logits = build_logits(config)(x)
-    return keras.Model(backbone.input, {"semantic": logits}, name="deeplab_v3")
+    aspp = build_aspp(config)
+    classify = build_logits(config)
 
+    def head(features, *, image_scale):
+        x = features
+        if aspp is not None:
+            x = aspp(x, image_scale=image_scale)
+        return classify(x)
 
-def build_aspp(config) -> ASPP:
-    """Returns the pyramid of a DeepLabv3 or v3+ configuration."""
-    return ASPP(
-        config.aspp,
-        style=config.head_style,
-        output_stride=config.backbone.output_stride,
-        name="aspp",
+    return build_scales(
+        config,
+        backbone,
+        head,
+        logits_stride=config.backbone.output_stride,
+        name="deeplab_v3",
     )
 
 
-def build_logits(config) -> AtrousConv:
-    """Returns the 1x1 classifier, float32 under any policy."""
+def build_aspp(config) -> ASPP | DensePredictionCell | None:
+    """Returns the pyramid of a configuration, the cell in its place, or None."""
+    if config.aspp is None:
+        return None
+    is_cell = isinstance(config.aspp, DensePredictionCellConfig)
+    cls = DensePredictionCell if is_cell else ASPP
+    return cls(
+        config.aspp,
+        style=config.head_style,
+        output_stride=config.backbone.output_stride,
+        name="dense_prediction_cell" if is_cell else "aspp",
+    )
+
+
+def build_logits(config) -> AtrousConv | AtrousClassifier:
+    """Returns the classifier, float32 under any policy."""
+    classifier = getattr(config, "classifier", ClassifierConfig())
+    if classifier.atrous_rates:
+        return AtrousClassifier(
+            config.num_classes,
+            classifier.kernel_size,
+            rates=classifier.atrous_rates,
+            style=config.head_style,
+            name="logits",
+            dtype="float32",
+        )
     return AtrousConv(
         config.num_classes,
-        1,
+        classifier.kernel_size,
         style=config.head_style,
         normalize=False,
-        # research/deeplab/model.py: get_branch_logits.
-        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.01),
+        kernel_initializer=logits_initializer(),
         name="logits",
         dtype="float32",
     )

@@ -29,6 +29,10 @@ TRAIN = TrainConfig(
 # One pixel more than the images, as the original pads them.
 EVALUATION = EvaluationConfig(crop_size=(1025, 2049))
 
+MODEL = dataclasses.replace(
+    deeplab_v3plus(XceptionConfig(depth=65), separable=True), num_classes=19
+)
+
 ASSUMED = "Assumed: batch of 16, learning rate of 0.007"
 
 DEEPLAB_V3PLUS_XCEPTION_65 = Recipe(
@@ -37,9 +41,7 @@ DEEPLAB_V3PLUS_XCEPTION_65 = Recipe(
     f"research/deeplab, g3doc/cityscapes.md, and its model zoo. {ASSUMED}",
     expected="78.79 mean IoU on val at output stride 16, one scale, from ImageNet; "
     "80.42 at stride 8 with scales 0.75 to 1.25 and flips",
-    model=dataclasses.replace(
-        deeplab_v3plus(XceptionConfig(depth=65), separable=True), num_classes=19
-    ),
+    model=MODEL,
     data=DATA,
     train=TRAIN,
     evaluation=EVALUATION,
@@ -50,7 +52,7 @@ DEEPLAB_V3PLUS_XCEPTION_65_NO_IMAGE_POOLING = dataclasses.replace(
     name="deeplab_v3plus_xception_65_cityscapes_no_image_pooling",
     expected="79.14 mean IoU on val at output stride 16, one scale, from ImageNet",
     model=dataclasses.replace(
-        DEEPLAB_V3PLUS_XCEPTION_65.model,
+        MODEL,
         aspp=ASPPConfig(atrous_rates=(6, 12, 18), image_level_feature=False),
     ),
 )

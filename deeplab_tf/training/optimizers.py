@@ -14,15 +14,19 @@ from deeplab_tf.config import train as train_config
 from deeplab_tf.training import schedules
 
 # Path pattern -> factor on the weight decay. Depthwise kernels, batch norm and biases
-# have none.
-WEIGHT_DECAY_RULES = ((r"(^|/)kernel$", 1.0),)
+# have none, but for the depthwise kernels of searched cells: research/deeplab,
+# core/nas_cell.py, regularize_depthwise.
+WEIGHT_DECAY_RULES = (
+    (r"(^|/)kernel$", 1.0),
+    (r"^cell_\d+_.*_separable_\w+/depthwise_kernel$", 1.0),
+)
 
 # Path pattern -> factor on the gradient.
 BIAS_RULES = ((r"(^|/)bias$", 2.0),)
 
 LOGITS_LAYERS = r"^logits/"
 # All that follows the backbone.
-HEAD_LAYERS = r"^(logits|aspp|image_pooling|concat_projection|decoder)/"
+HEAD_LAYERS = r"^(logits|aspp|dense_prediction_cell|decoder)/"
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

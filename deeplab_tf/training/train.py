@@ -16,7 +16,9 @@ import tensorflow as tf
 
 from deeplab_tf import models
 from deeplab_tf.config import serialization
+from deeplab_tf.config.nasnet import NASNetConfig
 from deeplab_tf.config.recipe import ModelConfig, Recipe
+from deeplab_tf.config.train import TrainConfig
 from deeplab_tf.data import dataset_json, pipeline, sources
 from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
@@ -177,6 +179,7 @@ def build_loop(
     config = recipe.model
     if not recipe.train.fine_tune_batch_norm:
         config = with_frozen_norm(config)
+    config = with_drop_path_ramp(config, recipe.train)
     loss = recipe.train.loss or SoftmaxCrossEntropy()
     resize = config.head_style.resize
     if (loss.ignore_label, loss.resize) != (ignore_label, resize):
@@ -198,6 +201,21 @@ def with_frozen_norm(config: ModelConfig) -> ModelConfig:
         backbone_style=dataclasses.replace(config.backbone_style, train_norm=False),
         head_style=dataclasses.replace(config.head_style, train_norm=False),
     )
+
+
+def with_drop_path_ramp(config: ModelConfig, train: TrainConfig) -> ModelConfig:
+    """Returns the configuration with the ramp of drop path in training calls.
+
+    A step calls a backbone once for each part of its batch and scale of its pyramid.
+    """
+    backbone = config.backbone
+    if not isinstance(backbone, NASNetConfig) or backbone.drop_path_keep_prob == 1:
+        return config
+    scales = 1 if config.image_pyramid is None else len(config.image_pyramid.scales)
+    steps = backbone.drop_path_steps or train.steps
+    calls = steps * train.gradient_accumulation * scales
+    backbone = dataclasses.replace(backbone, drop_path_steps=calls)
+    return dataclasses.replace(config, backbone=backbone)
 
 
 def read_dataset_info(

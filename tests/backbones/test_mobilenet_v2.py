@@ -8,7 +8,7 @@ import pytest
 from deeplab_tf.backbones import mobilenet_v2
 from deeplab_tf.config.mobilenet_v2 import MOBILENET_STYLE, MobileNetV2Config
 from deeplab_tf.layers.resize import resize_bilinear, scale_dimension
-from tests import goldens
+from tests import contracts, goldens
 
 # Channels of layer_1 to layer_18.
 CHANNELS = {
@@ -29,24 +29,6 @@ def build(**options):
 
 def channels_of(backbone):
     return [backbone.endpoints[f"layer_{i}"].shape[-1] for i in range(1, 19)]
-
-
-@pytest.mark.parametrize(
-    ("value", "divisor", "minimum", "expected"),
-    [
-        (32 * 0.5, 8, None, 16),
-        (24 * 0.35, 8, None, 8),
-        (16 * 0.35, 8, None, 8),
-        # 11.2 rounds down to 8, which would lose more than a tenth.
-        (32 * 0.35, 8, None, 16),
-        (24 * 1.4, 8, None, 32),
-        (24 * 1.4, 1, 1, 34),
-        (16 * 0.35, 1, 1, 6),
-        (16 * 0.02, 1, 1, 1),
-    ],
-)
-def test_channels_are_rounded_as_slim_does(value, divisor, minimum, expected):
-    assert mobilenet_v2.make_divisible(value, divisor, minimum) == expected
 
 
 @pytest.mark.parametrize("depth_multiplier", CHANNELS)
@@ -176,3 +158,24 @@ def test_residual_depends_on_the_stride_that_a_block_really_has():
         return {x.name for x in model.layers if isinstance(x, keras.layers.Add)}
 
     assert sums(atrous) - sums(strided) == {"expanded_conv_6_add"}
+
+
+def test_padding_of_a_block_passes_through_its_expansion():
+    """The border of what is expanded is the shift of its norm, not zero."""
+    backbone = build(padding_place="block")
+    name = "layer_3/expansion_output"
+    model = keras.Model(backbone.input, backbone.endpoints[name])
+    contracts.draw_weights(model)
+    model.get_layer("expanded_conv_1_expand").norm.beta.assign([3.0] * 96)
+    model.get_layer("expanded_conv_1_expand").norm.moving_mean.assign([0.0] * 96)
+    y = np.asarray(model(contracts.draw_image(33, 33)))
+    # 16 pixels come from the first convolution, which does not pad.
+    assert y.shape == (1, 18, 18, 96)
+    np.testing.assert_allclose(y[0, 0], np.full((18, 96), 3.0))
+
+
+def test_low_level_features_of_vainf_are_the_outputs_of_blocks():
+    backbone = build()
+    found = backbone.tap(4, convention="torchvision")
+    assert found is backbone.endpoints["layer_4"]
+    assert found.shape[-1] == 24

@@ -111,13 +111,6 @@ def test_moving_averages_that_are_not_there_are_told(name, model, blank, tmp_pat
         load_checkpoint(blank, prefix, use_moving_averages=True)
 
 
-def test_network_that_is_not_built_yet_is_named(blank, tmp_path):
-    tensors = {"pnasnet/conv0/weights": np.zeros(2, "float32")}
-    prefix = write_checkpoint(tmp_path / "model.ckpt", tensors)
-    with pytest.raises(ValueError, match="pnasnet, which is not built yet"):
-        load_checkpoint(blank, prefix)
-
-
 def test_classifier_of_whole_images_sets_the_backbone_where_that_is_allowed(
     model, blank, tmp_path
 ):
@@ -232,3 +225,15 @@ def test_skipped_parts_may_be_more_in_the_checkpoint(name, model, tmp_path):
     np.testing.assert_array_equal(
         smaller.get_layer("conv").kernel, model.get_layer("conv").kernel
     )
+
+
+def test_a_mismatch_names_the_flags_that_would_fit(model, tmp_path):
+    prefix = write_checkpoint(tmp_path / "model.ckpt-30", slim_tensors(model))
+    other = build_model(config_of("v3"))
+    flags = (
+        "--model_variant=mobilenet_v2 --depth_multiplier=0.35 --atrous_rates=6 "
+        "--atrous_rates=12 --atrous_rates=18 --aspp_convs_filters=16 "
+        "--decoder_output_stride=4 --decoder_filters=16 --num_classes=5"
+    )
+    with pytest.raises(WeightsMismatchError, match=f"with the flags\n  {flags}$"):
+        load_checkpoint(other, prefix)

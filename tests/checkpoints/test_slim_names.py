@@ -43,7 +43,14 @@ PROJECTION = normed("decoder/feature_projection0")
 TWO_PROJECTIONS = PROJECTION + normed("decoder/feature_projection0_1")
 CONCAT = separable("decoder/decoder_conv0", "decoder/decoder_conv1")
 # What the original's model.py builds behind the backbone, by hand.
+SUMMED = biased(*(f"logits/semantic{suffix}" for suffix in ("", "_1", "_2")))
+BRANCHES_OF_CELL = separable(*(f"meta_architecture/branch{i}" for i in range(5)))
+CELL = BRANCHES_OF_CELL + normed("meta_architecture/concat_projection")
 HEADS = {
+    "v2": SUMMED,
+    "v3_cell": CELL + LOGITS,
+    "v3plus_cell_stride_8": CELL + PROJECTION + CONCAT + LOGITS,
+    "v3plus_summed": PROJECTION + CONCAT + SUMMED,
     "v3": V3 + LOGITS,
     "v3_atrous": ATROUS + LOGITS,
     "v3_atrous_dense": V3 + normed(*BRANCHES) + LOGITS,
@@ -92,6 +99,12 @@ HEADS = {
     + LOGITS,
 }
 for same, as_name in {
+    "v2_kernel_1": "v2",
+    "v2_pyramid": "v2",
+    "v3_pyramid": "v3",
+    "v3_pyramid_average": "v3",
+    "v3_pyramid_window": "v3",
+    "v3plus_pyramid": "v3plus",
     "v3_q_sigmoid_gate": "v3_gate",
     "v3_pooling_window": "v3",
     "v3_bounded": "v3_atrous",
@@ -106,6 +119,8 @@ for same, as_name in {
 # A recorded network of each backbone's scope; the rest differ in their heads.
 ONE_OF_EACH = (
     "mobilenet_v2_dm05_v3_os16",
+    "mobilenet_v3_small_seg_os32",
+    "mobilenet_edgetpu_v3_os16",
     "resnet_v1_18_v3_os16",
     "resnet_v1_50_beta_v3plus_os16",
     "xception_65_v3plus_os16",
@@ -135,6 +150,21 @@ def test_variables_of_the_head_have_the_original_names(name):
             "expanded_conv_16_project/norm/moving_variance",
             "MobilenetV2/expanded_conv_16/project/BatchNorm/moving_variance",
         ),
+        ("conv_1/norm/gamma", "MobilenetV3/Conv_1/BatchNorm/gamma"),
+        (
+            "expanded_conv_squeeze_excite/conv/kernel",
+            "MobilenetV3/expanded_conv/squeeze_excite/Conv/weights",
+        ),
+        (
+            "expanded_conv_14_squeeze_excite/conv_1/bias",
+            "MobilenetV3/expanded_conv_14/squeeze_excite/Conv_1/biases",
+        ),
+        (
+            "expanded_conv_21_expand/kernel",
+            "MobilenetEdgeTPU/expanded_conv_21/expand/weights",
+        ),
+        ("conv5_3/bias", "vgg_16/conv5/conv5_3/biases"),
+        ("fc6/kernel", "vgg_16/fc6/weights"),
         ("conv1/kernel", "resnet_v1_50/conv1/weights"),
         ("conv1_3/norm/beta", "resnet_v1_50/conv1_3/BatchNorm/beta"),
         (
@@ -180,11 +210,19 @@ def test_variables_are_those_of_the_original(name, reference):
         "aspp0/BatchNorm/gamma/Adam_1",
         "aspp0/weights/ExponentialMovingAverage",
         "beta1_power",
+        "MobilenetV2/Conv/weights_quant/min",
+        "MobilenetV2/Conv/act_quant/MobilenetV2/Conv/act_quant/max/biased",
         "MobilenetV2/Conv_1/weights",
         "MobilenetV2/Logits/Conv2d_1c_1x1/biases",
+        "MobilenetV3/Conv_2/weights",
+        "MobilenetV3/Logits/Conv2d_1c_1x1/weights",
+        "MobilenetEdgeTPU/Logits/Conv2d_1c_1x1/biases",
+        "vgg_16/fc8/weights",
         "resnet_v1_50/logits/weights",
         "resnet_v1_50/mean_rgb",
         "xception_65/logits/biases",
+        "MobilenetV2/Conv/weights_quant/min",
+        "MobilenetV2/Conv/act_quant/MobilenetV2/Conv/act_quant/max/biased",
     ],
 )
 def test_what_no_network_needs_is_ignored(name):

@@ -48,7 +48,7 @@ def test_every_format_is_recognised(tmp_path, monkeypatch, files, path, expected
     assert (format_, place.as_posix()) == (expected[0], expected[1] or path)
 
 
-@pytest.mark.parametrize("name", ["model.h5", "net.onnx", "weights.pth"])
+@pytest.mark.parametrize("name", ["model.h5", "net.onnx", "net.safetensors"])
 def test_files_of_other_programs_are_named(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match=r"files are not read; expected a TensorFlow"):

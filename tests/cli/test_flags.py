@@ -127,8 +127,8 @@ def test_what_is_not_built_is_refused_and_what_is_gone_is_warned_of(caplog):
     not_built = {flag.name for flag in TABLE if flag.status == NOT_BUILT}
     assert "quantize_delay_step" in not_built
     with (
-        parsed_flags("eval", "--image_pyramid=0.5"),
-        pytest.raises(ValueError, match="--image_pyramid is not built yet"),
+        parsed_flags("eval", "--quantize_delay_step=0"),
+        pytest.raises(ValueError, match="--quantize_delay_step is not built yet"),
     ):
         flags.check_unused()
 

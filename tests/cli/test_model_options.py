@@ -13,6 +13,7 @@ from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
+from deeplab_tf.config.nasnet import NASNetConfig
 from deeplab_tf.config.resnet import RESNET_STYLE
 from deeplab_tf.config.xception import BOUNDED_XCEPTION_STYLE, XCEPTION_STYLE
 from tests.models.model_cases import NETWORKS, config_of
@@ -74,7 +75,8 @@ def test_batch_norm_decay_where_it_is_given_is_that_of_all_norms():
 @pytest.mark.parametrize("variant", BACKBONES)
 def test_variant_has_the_style_of_the_original(variant):
     config = build_config({"model_variant": variant})
-    assert config.backbone == BACKBONES[variant]
+    # That of hnasnet ends at stride 8, and the original's flag at 16.
+    assert config.backbone == dataclasses.replace(BACKBONES[variant], output_stride=16)
     assert config.backbone_style == BACKBONES[variant].default_style
     assert config.head_style == HEAD_STYLE
     assert build_config(options_of(config)) == config
@@ -137,6 +139,51 @@ def test_option_that_a_backbone_does_not_have_is_told(variant, given, warned, ca
     assert (f"has no effect on {variant}" in caplog.text) == warned
 
 
+def test_options_of_searched_networks_are_read():
+    given = {
+        "model_variant": "nas_hnasnet",
+        "output_stride": 8,
+        "nas_stem_output_num_conv_filters": 48,
+        "nas_use_classification_head": True,
+        "nas_remove_os32_stride": True,
+        "drop_path_keep_prob": 0.9,
+    }
+    config = build_config(given)
+    assert config.backbone == NASNetConfig(
+        network="hnasnet",
+        output_stride=8,
+        filters=48,
+        classification_head=True,
+        remove_os32_stride=True,
+        drop_path_keep_prob=0.9,
+    )
+    assert options_of(config).items() >= given.items()
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ({"output_stride": 8}, False),
+        ({}, True),
+        ({"nas_use_classification_head": True}, False),
+    ],
+    ids=str,
+)
+def test_stride_at_which_nothing_of_hnasnet_lies_is_told(given, warned, caplog):
+    build_config({"model_variant": "nas_hnasnet"} | given)
+    assert ("nas_hnasnet ends at stride 8" in caplog.text) == warned
+
+
+def test_output_stride_of_hnasnet_alone_may_differ_from_a_checkpoint():
+    given = {"output_stride": 8}
+    hnasnet = build_config({"model_variant": "nas_hnasnet"})
+    changed = change_config(hnasnet, given, from_checkpoint=True)
+    assert changed.backbone.output_stride == 8
+    pnasnet = build_config({"model_variant": "nas_pnasnet"})
+    with pytest.raises(ValueError, match="has output_stride=16"):
+        change_config(pnasnet, given, from_checkpoint=True)
+
+
 def test_changed_output_stride_changes_the_rates(caplog):
     with caplog.at_level(logging.INFO):
         changed = change_config(DeepLabV3PlusConfig(), {"output_stride": 8})
@@ -195,17 +242,12 @@ def test_options_that_change_the_variables_of_a_checkpoint_are_refused(given, me
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"model_variant": "nas_hnasnet"}, "nas_hnasnet of .* is not built yet"),
         (
             {"model_variant": "resnet_v1_50", "multi_grid": (1, 2)},
             "resnet_v1_50 must have 3 rates",
         ),
         ({"model_variant": "vgg"}, "Unknown model_variant 'vgg'"),
         ({"output_stride": 4}, "output_stride must be 8, 16 or 32"),
-        (
-            {"aspp_with_batch_norm": False, "atrous_rates": (6, 12)},
-            "DeepLabv2, which is not built yet",
-        ),
         (
             {"decoder_output_stride": (4,), "decoder_output_is_logits": True},
             "256 filters and 21 classes",

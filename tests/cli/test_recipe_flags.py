@@ -41,6 +41,13 @@ def test_without_flags_the_defaults_of_the_original_hold():
     assert recipe.train.loss.top_k_fraction == 1.0
 
 
+def test_drop_path_is_that_of_the_backbone():
+    given = ["--drop_path_keep_prob=0.9"]
+    recipe = build("--model_variant=nas_hnasnet", "--output_stride=8", *given)
+    assert recipe.model.backbone.drop_path_keep_prob == 0.9
+    assert build(*given, base=recipe).model == recipe.model
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

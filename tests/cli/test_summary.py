@@ -117,7 +117,7 @@ def test_command_prints_the_network_of_a_recipe():
     ("flag", "message"),
     [
         ("--input_size=513", "error: --input_size must be a height and a width"),
-        ("--model_variant=nas_pnasnet", "error: model_variant nas_pnasnet of"),
+        ("--model_variant=nasnet", "error: Unknown model_variant 'nasnet'"),
         ("--output_stride=7", "error: output_stride must be 8, 16 or 32, got 7."),
         ("--recipe=nothing", "error: Unknown recipe 'nothing'"),
         ("--set=a.b=1", "error: --set changes a recipe"),

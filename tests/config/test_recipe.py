@@ -70,7 +70,10 @@ def test_several_fields_are_changed_and_the_recipe_stays(recipe):
         ("train.fine_tune_batch_norm=2", "must be true or false, got '2'"),
         ("data.crop_size=65", "data.crop_size takes 2 values, got '65'"),
         ("data.crop_size=65,x", "data.crop_size must be of type int, got 'x'"),
-        ("model.aspp=small", "model.aspp cannot be set from text: set the fields"),
+        (
+            "model.head_style=small",
+            "model.head_style cannot be set from text: set the fields",
+        ),
         ("model.backbone=small", "model.backbone is a whole configuration"),
         ("train.schedule=poly", "train.schedule is a whole configuration"),
         ("train.steps=0", "steps and batch_size must be at least 1, got 0"),

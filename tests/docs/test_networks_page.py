@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0.
 """The tables of costs in g3doc/networks.md say what the summary command prints."""
 
-import re
 import shlex
 
 import keras
@@ -82,8 +81,8 @@ def test_row_is_what_the_command_prints(row):
         )
     ratio = found.multiply_adds / 1e9 / number(published_cost) - 1
     assert f"{100 * ratio:+.1f} %" == difference
-    tolerance = 0.015 if re.search(r"at 0.5|ResNet-101 v3\+, OS 16", row[0]) else 0.01
-    assert abs(ratio) <= tolerance
+    # The page tells why the rows with a star miss by more.
+    assert (abs(ratio) <= 0.01) != row[0].endswith("*")
 
 
 @pytest.mark.slow

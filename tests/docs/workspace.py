@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 import deeplab_tf as deeplab
+from deeplab_tf.checkpoints.download import CACHE_VARIABLE
 from deeplab_tf.data import shapes
 from deeplab_tf.visualization import palettes
 from tests.cli.command import FLAGS, fresh_flags, kept_logging
@@ -51,6 +52,11 @@ class Workspace:
         _write_official_checkpoint(folder, *ADE20K_NETWORK, config=ade20k)
 
     def run_page(self, page):
+        # Released files that a page names are here already.
+        with mock.patch.dict(os.environ, {CACHE_VARIABLE: str(self.folder)}):
+            self._run_blocks(page)
+
+    def _run_blocks(self, page):
         for block in pages.read_blocks(page):
             if block.language == "bash":
                 for command in block.commands:

@@ -14,6 +14,8 @@ from deeplab_tf.layers.activations import activate
         ("relu", [0, 0, 0, 2, 8]),
         ("relu6", [0, 0, 0, 2, 6]),
         ("clip6", [-6, -4, 0, 2, 6]),
+        ("hard_swish", [0, 0, 0, 2 * 5 / 6, 8]),
+        ("hard_sigmoid", [0, 0, 0.5, 5 / 6, 1]),
         ("q_sigmoid", [0, 0, 3 * 0.16667, 5 * 0.16667, 6 * 0.16667]),
         ("sigmoid", [0.00033535, 0.01798621, 0.5, 0.88079708, 0.99966465]),
     ],
@@ -24,5 +26,5 @@ def test_values(activation, expected):
 
 
 def test_unknown_activation_is_refused():
-    with pytest.raises(ValueError, match="relu6, clip6, sigmoid, q_sigmoid or None"):
+    with pytest.raises(ValueError, match="hard_swish, sigmoid, hard_sigmoid, q_sig"):
         activate(np.zeros(1), "swish")

@@ -86,3 +86,19 @@ def test_dropout_follows_the_projection_in_training_alone():
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         ASPPConfig(**options)
+
+
+def test_image_feature_may_be_last_in_the_concatenation():
+    options = {"concat_projection": False, "image_feature_place": "last"}
+    layer, x = make(atrous_rates=(2,), **options), contracts.draw(SHAPE)
+    parts = [*layer.branches, layer.image_pooling]
+    expected = np.concatenate([part(x) for part in parts], axis=-1)
+    contracts.assert_close(layer(x), expected)
+
+
+def test_output_convolution_follows_the_projection():
+    layer, x = make(output_conv=True), contracts.draw(SHAPE)
+    parts = [layer.image_pooling, *layer.branches]
+    projected = layer.concat_projection(np.concatenate([p(x) for p in parts], axis=-1))
+    contracts.assert_close(layer(x), layer.output_conv(projected))
+    assert layer.output_conv.kernel_size == 3

@@ -142,3 +142,17 @@ def test_bfloat16_predicts_with_the_norm_in_the_kernel():
     # Training normalises by the batch.
     half = tf.cast(layers[1](x, training=True), tf.float32).numpy()
     assert np.abs(half.mean((0, 1, 2)) - exact.mean((0, 1, 2))).max() > 0.02
+
+
+@pytest.mark.parametrize("cls", [AtrousConv, AtrousDepthwiseConv])
+@pytest.mark.parametrize(
+    ("options", "size"), [({"rate": 2}, (1, 5)), ({"stride": 2}, (2, 4))]
+)
+def test_without_padding_only_whole_kernels_are_summed(cls, options, size):
+    style = dataclasses.replace(STYLE, padding="none")
+    arguments = (1,) if cls is AtrousConv else ()
+    layer = cls(*arguments, style=style, **options)
+    x = np.ones((1, 5, 9, 1), "float32")
+    np.testing.assert_allclose(summing(layer, x), np.full(np.prod(size), 9.0))
+    assert layer.compute_output_shape(x.shape) == (1, *size, 1)
+    assert layer.compute_output_shape((1, None, 9, 1)) == (1, None, size[1], 1)

@@ -95,3 +95,25 @@ def test_low_level_features_of_a_smaller_stride_are_reduced():
     shapes = [(1, 5, 7, 3), (1, 5, 7, 6)]
     outputs = decoder([np.ones(shape, "float32") for shape in shapes])
     assert tuple(outputs.shape) == decoder.compute_output_shape(shapes) == (1, 3, 4, 4)
+
+
+def test_low_level_features_may_stand_in_front_and_one_convolution_follow():
+    options = {"low_level_place": "first", "num_convs": 1}
+    layer, (x, low) = make(ENCODER, LOW, **options), arrays(ENCODER, LOW)
+    merged = np.concatenate(
+        [layer.projections[0](low), resize_bilinear(x, LOW[1:3])], axis=-1
+    )
+    (conv,) = layer.convs[0]
+    contracts.assert_close(layer([x, low]), conv(merged))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"low_level_place": "middle"}, "low_level_place must be one of"),
+        ({"num_convs": 0}, "num_convs must be at least 1, got 0"),
+    ],
+)
+def test_impossible_order_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        DecoderConfig(**options)

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.layers.input_scaling import InputScaling
+from deeplab_tf.config.pixel_scaling import PixelScaling
+from deeplab_tf.layers.input_scaling import InputScaling, build_input_scaling
 from tests import contracts
 
 
@@ -32,3 +33,28 @@ def test_neighbouring_pixels_differ_under_a_lower_precision(policy):
     # Half a unit in the last place of bfloat16 below 1.
     np.testing.assert_allclose(y, exact, atol=2**-9)
     assert y[2] < y[3]
+
+
+def test_mean_is_subtracted_and_deviation_divides():
+    scaling = PixelScaling(mean=(10.0, 20.0, 30.0), deviation=(1.0, 2.0, 5.0))
+    y = build_input_scaling(scaling)(pixels(40))
+    np.testing.assert_allclose(y[0, 0, 0], [30, 10, 2], rtol=1e-6)
+
+
+def test_channels_are_turned_round_after_the_mean():
+    scaling = PixelScaling(mean=(10.0, 20.0, 30.0), channels="bgr")
+    y = build_input_scaling(scaling)(pixels(40))
+    np.testing.assert_allclose(y[0, 0, 0], [10, 20, 30])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": "gbr"}, "channels must be one of"),
+        ({"deviation": (1.0, 0.0, 1.0)}, "deviation must be positive"),
+        ({"deviation": (1.0,)}, "must have three values"),
+    ],
+)
+def test_impossible_scaling_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        PixelScaling(mean=(0.0, 0.0, 0.0), **options)

@@ -15,6 +15,8 @@ from deeplab_tf.layers.atrous_conv import (
 from deeplab_tf.layers.decoder import Decoder
 from deeplab_tf.layers.image_pooling import ImagePooling
 from deeplab_tf.layers.multiply_adds import count_layer, count_model
+from deeplab_tf.layers.separable_conv import SeparableConv
+from deeplab_tf.layers.squeeze_excite import SqueezeExcite
 
 STYLE = ConvStyle()
 SHAPE = (1, 5, 7, 4)
@@ -37,12 +39,15 @@ def aspp(**options):
         (AtrousConv(3, style=STYLE, rate=2), 48 * 9 * 4 * 3),
         (AtrousDepthwiseConv(style=STYLE, rate=2), 48 * 9 * 4),
         (AtrousSeparableConv(3, style=STYLE), PIXELS * (9 * 4 + 4 * 3)),
+        # The depthwise part and the 1x1 part both have the 3 x 4 outputs.
+        (SeparableConv(3, 5, style=STYLE, stride=2), 12 * (25 * 4 + 4 * 3)),
         (ImagePooling(3, style=STYLE), 4 * 3),
         # 2 x 3 windows.
         (ImagePooling(3, style=STYLE, window=(3, 3), stride=(2, 2)), 6 * 4 * 3),
         (aspp(atrous_rates=()), 12 + PIXELS * (12 + 6 * 3)),
         (aspp(atrous_rates=(), concat_projection=False), 12 + PIXELS * 12),
         (aspp(atrous_rates=(), image_gate="sigmoid"), 12 + PIXELS * (12 + 3 * 3)),
+        (SqueezeExcite(3, style=STYLE), 4 * 3 + 3 * 4),
         (keras.layers.ReLU(), 0),
     ],
 )

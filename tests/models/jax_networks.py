@@ -13,6 +13,7 @@ from tests.models.model_cases import config_of
 IMAGE_SIZE = (65, 97)
 # Each takes JAX seconds to compile; the layers are under test there one by one.
 COMPILED = (
+    "v2_pyramid",
     "v3_stride_8",
     "v3_stride_32",
     "v3_pooling_window",

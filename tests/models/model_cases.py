@@ -2,6 +2,7 @@
 """The table of networks under test, in the original's options; needs no TensorFlow."""
 
 from deeplab_tf.cli import model_options
+from deeplab_tf.config.dense_prediction_cell import CELLS
 
 RATES = {"atrous_rates": (6, 12, 18)}
 PLUS = RATES | {"decoder_output_stride": (4,)}
@@ -10,7 +11,20 @@ DENSE = {"decoder_use_separable_conv": False}
 SUM = {"decoder_use_sum_merge": True}
 LOGITS = {"decoder_output_is_logits": True, "decoder_filters": 5}
 
+SUMMED = RATES | {"aspp_with_batch_norm": False}
+CELL = {
+    "dense_prediction_cell_json": CELLS[
+        "dense_prediction_cell_branch5_top1_cityscapes"
+    ].branches,
+    # A cell has 256 channels, whatever the flags say.
+    "aspp_convs_filters": 256,
+}
+PYRAMID = {"image_pyramid": (0.5, 1.0, 1.5)}
+
 NETWORKS = {
+    "v2": SUMMED | {"logits_kernel_size": 3},
+    "v2_kernel_1": SUMMED,
+    "v2_pyramid": SUMMED | {"image_pyramid": (0.5, 0.75, 1.0)},
     "v3": {},
     "v3_atrous": RATES,
     "v3_atrous_dense": RATES | {"aspp_with_separable_conv": False},
@@ -29,6 +43,13 @@ NETWORKS = {
     "v3_bounded": RATES | {"use_bounded_activation": True},
     "v3_stride_8": {"output_stride": 8, "atrous_rates": (12, 24, 36)},
     "v3_stride_32": {"output_stride": 32},
+    "v3_cell": CELL,
+    "v3plus_cell_stride_8": CELL | {"decoder_output_stride": (4,), "output_stride": 8},
+    "v3_pyramid": PYRAMID,
+    "v3_pyramid_average": PYRAMID | {"merge_method": "avg"},
+    "v3_pyramid_window": PYRAMID | {"image_pooling_crop_size": (33, 33)},
+    "v3plus_pyramid": PLUS | {"image_pyramid": (0.5, 1.0)},
+    "v3plus_summed": PLUS | {"aspp_with_batch_norm": False, "logits_kernel_size": 3},
     "v3plus": PLUS,
     "v3plus_stride_8": PLUS | {"output_stride": 8},
     "v3plus_without_aspp": {
@@ -55,3 +76,10 @@ def config_of(name):
     if "decoder_filters" not in NETWORKS[name]:
         small["decoder_filters"] = 16
     return model_options.build_config(small | NETWORKS[name])
+
+
+def logits_shape(name, batch, height, width):
+    """Returns the shape of a network's logits, as the original computes it."""
+    config = config_of(name)
+    sides = ((side - 1) / config.logits_stride for side in (height, width))
+    return batch, *(int(side + 1) for side in sides), 5

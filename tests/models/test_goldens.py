@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 
 from deeplab_tf.layers.multiply_adds import count_model
-from deeplab_tf.layers.resize import resize_bilinear
-from deeplab_tf.models import deeplab_v3, deeplab_v3plus
+from deeplab_tf.layers.resize import resize_bilinear, scale_dimension
+from deeplab_tf.models import build_model, deeplab_v2, deeplab_v3, deeplab_v3plus
 from tests import contracts, goldens
 
 pytestmark = [pytest.mark.reference, pytest.mark.slow]
-NAMES = (*goldens.MOBILENET_V2, *goldens.RESNET, *goldens.XCEPTION)
+NAMES = (
+    *goldens.MOBILENET_V2,
+    *goldens.MOBILENET_V3,
+    *goldens.MOBILENET_EDGETPU,
+    *goldens.RESNET,
+    *goldens.XCEPTION,
+    *goldens.NASNET,
+    *goldens.HEADS,
+)
 
 
 class Result:
@@ -28,7 +36,7 @@ class Result:
 
     def __init__(self, golden, patch):
         backbones = []
-        for module in (deeplab_v3, deeplab_v3plus):
+        for module in (deeplab_v2, deeplab_v3, deeplab_v3plus):
             build = module.build_backbone
             patch.setattr(
                 module,
@@ -39,20 +47,25 @@ class Result:
             )
         model = golden.build()
         self.golden = golden
+        self.outputs = {"semantic": model(golden.image)["semantic"]}
+        tensors = {"backbone": backbones[0].features}
+        tensors |= {f"endpoint {k}": x for k, x in backbones[0].endpoints.items()}
+        layers = {layer.name for layer in model.layers}
+        for layer in layers & {"aspp", "dense_prediction_cell"}:
+            tensors["encoder"] = model.get_layer(layer)(backbones[0].features)
+        if "decoder" in layers:
+            tensors["decoder"] = model.get_layer("decoder").output
+        # Of an image pyramid, the endpoints of the first scale are recorded.
+        image, pyramid = golden.image, golden.config.image_pyramid
+        if pyramid is not None:
+            size = [scale_dimension(s, pyramid.scales[0]) for s in image.shape[1:3]]
+            image = resize_bilinear(image, size)
+        self.outputs |= keras.Model(backbones[0].input, tensors)(image)
         self.size = (
             sum(math.prod(weight.shape) for weight in model.trainable_weights),
             model.count_params(),
-            count_model(model, image_size=(513, 513)),
+            count_model(build_model(golden.counted_config), image_size=(513, 513)),
         )
-        tensors = {
-            "semantic": model.output["semantic"],
-            "encoder": model.get_layer("aspp").output,
-            "backbone": backbones[0].features,
-        }
-        if "decoder" in golden.arrays:
-            tensors["decoder"] = model.get_layer("decoder").output
-        tensors |= {f"endpoint {k}": x for k, x in backbones[0].endpoints.items()}
-        self.outputs = keras.Model(model.input, tensors)(golden.image)
 
     def find(self, key):
         """Returns what we have of a recorded array, or None."""

@@ -10,7 +10,7 @@ from deeplab_tf.models import build_model
 from tests import contracts
 from tests.jax_process import run_on_jax
 from tests.models.jax_networks import COMPILED, IMAGE_SIZE, compare_with_labels
-from tests.models.model_cases import NETWORKS, config_of
+from tests.models.model_cases import NETWORKS, config_of, logits_shape
 
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
@@ -29,18 +29,14 @@ def networks():
     return get
 
 
-def expected_shape(name, batch, height, width):
-    config = config_of(name)
-    stride = config.logits_stride
-    return batch, (height - 1) // stride + 1, (width - 1) // stride + 1, 5
-
-
 @every_network
 def test_input_and_output_have_unknown_size(name, networks):
     model = networks(name)
     assert model.input.shape == (None, None, None, 3)
     assert model.input.dtype == "float32"
-    assert list(model.output) == ["semantic"]
+    pyramid = config_of(name).image_pyramid
+    scales = [f"semantic/{s:g}" for s in (pyramid.scales if pyramid else ())]
+    assert list(model.output) == ["semantic", *scales]
     assert model.output["semantic"].shape == (None, None, None, 5)
 
 
@@ -49,7 +45,7 @@ def test_input_and_output_have_unknown_size(name, networks):
 def test_logits_have_the_stride_of_the_head(name, size, networks):
     image = keras.KerasTensor((*size, 3))
     logits = networks(name).compute_output_spec(image)["semantic"]
-    assert logits.shape == expected_shape(name, *size)
+    assert logits.shape == logits_shape(name, *size)
     assert logits.dtype == "float32"
 
 
@@ -57,7 +53,7 @@ def test_logits_have_the_stride_of_the_head(name, size, networks):
 def test_call_gives_the_shape_that_was_computed(name, networks):
     image = contracts.draw_image(33, 49, batch=2)
     logits = networks(name)(image)["semantic"]
-    assert tuple(logits.shape) == expected_shape(name, 2, 33, 49)
+    assert tuple(logits.shape) == logits_shape(name, 2, 33, 49)
     assert np.isfinite(logits).all()
     assert np.std(logits) > 1e-3
 
@@ -67,7 +63,7 @@ def test_call_gives_the_shape_that_was_computed(name, networks):
 def test_one_network_takes_any_size(name, networks):
     for height, width in ((65, 97), (96, 128), (513, 513)):
         logits = networks(name)(contracts.draw_image(height, width))["semantic"]
-        assert tuple(logits.shape) == expected_shape(name, 1, height, width)
+        assert tuple(logits.shape) == logits_shape(name, 1, height, width)
 
 
 @pytest.mark.parametrize("name", ["v3", "v3plus"])

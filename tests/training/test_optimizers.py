@@ -246,6 +246,9 @@ def test_other_optimizer_is_an_error():
         ("expanded_conv_1_expand/norm/moving_mean", False),
         ("aspp/aspp1/pointwise/kernel", True),
         ("aspp/aspp1/depthwise/depthwise_kernel", False),
+        # Of a searched cell.
+        ("cell_3_comb_iter_0_left_separable_5x5_1/depthwise_kernel", True),
+        ("cell_3_comb_iter_0_left_separable_5x5_1/pointwise/kernel", True),
         ("decoder/decoder_conv0/bias", False),
         ("logits/kernel", True),
         ("logits/bias", False),
