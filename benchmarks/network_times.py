@@ -35,7 +35,7 @@ HEADER = (
 )
 
 # What torch finds faster differs from case to case.
-_LAYOUTS = {"channels_last": True, "contiguous": False}
+LAYOUTS = {"channels_last": True, "contiguous": False}
 _LAYOUT_PAIRS = 3
 _COUNT_DIFFERENCE = 0.01
 _PEAK_SIZE = 3072
@@ -118,8 +118,8 @@ def measure(
         ours = stack.enter_context(our_worker())
         count = ours.ask("prepare", **options)["multiply_adds"]
         options["changed"] = not arguments.as_torchvision
-        layout, peer = _faster_layout(stack, options)
-        theirs = peer.ask("prepare", **options, channels_last=_LAYOUTS[layout])
+        layout, peer = faster_layout(stack, options)
+        theirs = peer.ask("prepare", **options, channels_last=LAYOUTS[layout])
         answers = alternate(ours, peer, pairs=arguments.pairs)
         memory = ours.ask("memory"), peer.ask("memory")
     other_count = theirs["multiply_adds"]
@@ -177,13 +177,13 @@ def peer_worker() -> Worker:
     return Worker(python_of(".venv-bench"), "benchmarks.peer")
 
 
-def _faster_layout(stack: contextlib.ExitStack, options: dict) -> tuple[str, Worker]:
+def faster_layout(stack: contextlib.ExitStack, options: dict) -> tuple[str, Worker]:
     """Returns the faster memory layout of torch, and a fresh process."""
     times = {}
     with contextlib.ExitStack() as trial:
-        workers = {name: trial.enter_context(peer_worker()) for name in _LAYOUTS}
+        workers = {name: trial.enter_context(peer_worker()) for name in LAYOUTS}
         for name, worker in workers.items():
-            worker.ask("prepare", **options, channels_last=_LAYOUTS[name])
+            worker.ask("prepare", **options, channels_last=LAYOUTS[name])
         first, second = workers.values()
         answers = alternate(first, second, pairs=_LAYOUT_PAIRS)
         for name, side in zip(workers, zip(*answers, strict=True), strict=True):

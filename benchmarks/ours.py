@@ -4,7 +4,9 @@
 python -m benchmarks.ours, then one request a line: see `benchmarks.worker`.
 """
 
+import dataclasses
 import pathlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +17,10 @@ import tensorflow as tf
 from benchmarks import multiply_adds, peer_network, worker
 from deeplab_tf import models
 from deeplab_tf.cli import model_options
+from deeplab_tf.config.backbone import BACKBONES
 from deeplab_tf.config.data import DataConfig
+from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.torchvision import TORCHVISION
 from deeplab_tf.config.train import TrainConfig
 from deeplab_tf.data import pipeline, sources
 from deeplab_tf.inference.predictor import predictor
@@ -50,6 +55,25 @@ def training_step(
     loop = TrainLoop(model, config=config, loss=SoftmaxCrossEntropy())
     batches = [{"image": images, "labels": labels}]
     facts = {"multiply_adds": _count_multiply_adds(model, crop_size)}
+    return lambda: loop.run(batches, steps=loop.step + 1), facts
+
+
+def variant_forward(*, network: str, crop_size: int, num_classes: int) -> Task:
+    """Labels of one image by a network of `benchmarks.variants`."""
+    model, facts = _build_variant(network, num_classes=num_classes)
+    images, _ = _batch(1, crop_size, num_classes)
+    predict = predictor(model).select(["labels"])
+    return lambda: predict(images)["labels"].numpy(), facts
+
+
+def variant_training_step(*, network: str, crop_size: int, num_classes: int) -> Task:
+    """One update with two images of a network of `benchmarks.variants`."""
+    model, facts = _build_variant(network, num_classes=num_classes)
+    images, labels = _batch(2, crop_size, num_classes)
+    loop = TrainLoop(
+        model, config=TrainConfig(batch_size=2), loss=SoftmaxCrossEntropy()
+    )
+    batches = [{"image": images, "labels": labels}]
     return lambda: loop.run(batches, steps=loop.step + 1), facts
 
 
@@ -98,6 +122,17 @@ def _build(backbone: str, *, precision: str, num_classes: int) -> keras.Model:
     return models.build_model(config)
 
 
+def _build_variant(
+    network: str, *, num_classes: int
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Returns a backbone's DeepLabv3 or one of torchvision, and its building time."""
+    config = TORCHVISION.get(network) or DeepLabV3Config(backbone=BACKBONES[network])
+    config = dataclasses.replace(config, num_classes=num_classes)
+    began = time.perf_counter()
+    model = models.build_model(config)
+    return model, {"building_seconds": time.perf_counter() - began}
+
+
 def _batch(batch_size: int, crop_size: int, num_classes: int) -> tuple:
     """Returns random images and labels."""
     shape = (batch_size, crop_size, crop_size)
@@ -139,6 +174,8 @@ if __name__ == "__main__":
         {
             "forward": forward,
             "training_step": training_step,
+            "variant_forward": variant_forward,
+            "variant_training_step": variant_training_step,
             "matrix_product": matrix_product,
             "input_pipeline": input_pipeline,
         }

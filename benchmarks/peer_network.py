@@ -20,7 +20,8 @@ def network(name: str, *, num_classes: int, changed: bool = True):
     """Returns torchvision's network of random weights.
 
     Args:
-        name: "resnet_v1_50" or "resnet_v1_101".
+        name: "resnet_v1_50", "resnet_v1_101", or a network of torchvision by its
+            own name, which then stays as it is.
         num_classes: channels of the logits.
         changed: whether it does our multiply-adds; if not, it is as torchvision has
             it.
@@ -32,11 +33,14 @@ def network(name: str, *, num_classes: int, changed: bool = True):
     build = {
         "resnet_v1_50": segmentation.deeplabv3_resnet50,
         "resnet_v1_101": segmentation.deeplabv3_resnet101,
+        "deeplabv3_resnet50": segmentation.deeplabv3_resnet50,
+        "deeplabv3_resnet101": segmentation.deeplabv3_resnet101,
+        "deeplabv3_mobilenet_v3_large": segmentation.deeplabv3_mobilenet_v3_large,
     }[name]
     model = build(
         weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=False
     )
-    if changed:
+    if changed and name.startswith("resnet"):
         _move_strides(model.backbone)
         _set_rates(model.backbone)
         pyramid, _, _, _, logits = model.classifier
