@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from deeplab_tf.cli import flags, model_options, pretrained_flags
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.models import build_model
 from deeplab_tf.training import checkpointing
+
+log = logging.getLogger(__name__)
 
 # What files call the bias of the classifier.
 _CLASSIFIERS = (
@@ -109,6 +112,7 @@ def open_network(
                 given.setdefault("output_stride", flags.value("output_stride"))
                 config = model_options.build_config(given)
             config = adopt_conventions(config, reader)
+        config = _without_pyramid(config, recipe)
         model = build_model(config)
         # What was unpacked has a path of its own for a moment only.
         name = os.fspath(path) if os.path.isfile(path) else reader.path
@@ -123,6 +127,25 @@ def open_network(
             step=int(reader[STEP]) if STEP in reader else None,
             report=report,
         )
+
+
+def _without_pyramid(config: ModelConfig, recipe: Recipe | None) -> ModelConfig:
+    """Returns a network that sees one scale where prediction averages several.
+
+    As in the original, whose scales of evaluation take the place of the pyramid.
+    """
+    from deeplab_tf.cli.prediction_flags import evaluation_from_flags
+    from deeplab_tf.inference.build_predictor import is_multi_scale
+
+    names = [
+        name for name in ("eval_scales", "inference_scales") if name in flags.FLAGS
+    ]
+    if config.image_pyramid is None or not names:
+        return config
+    if not is_multi_scale(evaluation_from_flags(recipe, scales=names[0])):
+        return config
+    log.info("Scales or flips of the prediction take the place of the image pyramid.")
+    return dataclasses.replace(config, image_pyramid=None)
 
 
 def _recipe_model() -> ModelConfig | None:

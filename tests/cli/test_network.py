@@ -138,3 +138,22 @@ def test_a_damaged_configuration_names_its_file(tmp_path, text, word):
 
 def test_no_configuration_is_none(tmp_path):
     assert read_recipe(str(tmp_path / "model.ckpt-1")) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "sees_pyramid"),
+    [
+        ("eval", [], True),
+        ("eval", ["--eval_scales=0.5", "--eval_scales=1.0"], False),
+        ("export_model", ["--add_flipped_images"], False),
+        ("export_model", ["--inference_scales=1.0"], True),
+        ("convert", [], True),
+    ],
+)
+def test_scales_of_the_prediction_replace_an_image_pyramid(
+    command, arguments, sees_pyramid, prefix
+):
+    given = [*FLAGS_OF_CONFIG, "--image_pyramid=0.5", "--image_pyramid=1.0", *arguments]
+    with parsed_flags(command, *given), open_network(prefix) as network:
+        assert (network.config.image_pyramid is not None) == sees_pyramid
+        assert ("semantic/0.5" in network.model.output) == sees_pyramid
