@@ -52,8 +52,8 @@ class Backbone:
         names = self.taps[convention]
         if not names:
             raise ValueError(
-                f"This backbone has nothing for a decoder in the convention "
-                f"{convention}; build it without one."
+                "This backbone has no features for a decoder in the original: build "
+                "it without one (no --decoder_output_stride)."
             )
         if stride not in names:
             raise ValueError(

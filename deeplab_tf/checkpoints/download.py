@@ -152,8 +152,8 @@ def _advice(
     return (
         f"{published.file_name} of {published.name} could not be downloaded:{reasons}\n"
         f"Get it elsewhere and put it into {folder} under this name, name a folder "
-        f"that has it (--weights_dir), or a mirror ({MIRROR_VARIABLE}). What has come "
-        "so far is kept, and the same command goes on from there."
+        f"that has it (--weights_dir), or another server ({MIRROR_VARIABLE}). The same "
+        "command goes on from what has come so far."
     )
 
 
@@ -206,12 +206,26 @@ def _check_readable(
     """Raises ValueError unless a file that was never seen can be read to its end."""
     if published.file_name.endswith(readers.ARCHIVES):
         with tempfile.TemporaryDirectory(prefix="deeplab_tf-") as folder:
-            readers.unpack(path, pathlib.Path(folder) / "files")
-        return
+            files = pathlib.Path(folder) / "files"
+            readers.unpack(path, files)
+            with _naming(files, name), readers.open_checkpoint(files):
+                return
     with path.open("rb") as file:
         start = file.read(8)
     if published.format == TFLITE and start[4:] != _TFLITE_MARK:
         raise ValueError(f"{name} is no TFLite file: get it again.")
+
+
+@contextlib.contextmanager
+def _naming(folder: pathlib.Path, name: str) -> Iterator[None]:
+    """Lets errors name an archive instead of the folder where it is unpacked."""
+    try:
+        yield
+    except ValueError as error:
+        message = str(error).replace(str(folder), "it")
+        raise ValueError(
+            f"{name} holds no checkpoint that can be read: {message} Get it again."
+        ) from error
 
 
 def checksum(path: pathlib.Path) -> str:

@@ -80,7 +80,15 @@ def _examples(names: Sequence[str], limit: int = 3) -> str:
 
 
 class WeightsMismatchError(ValueError):
-    """A checkpoint does not fit a model; the message lists every offender."""
+    """A checkpoint does not fit a model; the message lists every offender.
+
+    Attributes:
+        is_classifier: whether nothing but the classifier differs.
+    """
+
+    def __init__(self, message: str, *, is_classifier: bool = False):
+        super().__init__(message)
+        self.is_classifier = is_classifier
 
 
 def import_weights(
@@ -137,8 +145,10 @@ def import_weights(
     ignored = [n for n in rest if any(re.search(p, n) for p in patterns)]
     left_over = sorted(set(rest) - set(ignored))
     if missing or different or left_over:
+        of_logits = bool(different) and all("logits" in row[0] for row in different)
         raise WeightsMismatchError(
-            _describe_mismatch(path, missing, different, left_over, shapes)
+            _describe_mismatch(path, missing, different, left_over, shapes),
+            is_classifier=of_logits and not missing and not left_over,
         )
     # All are read before the first is assigned: a file may be damaged in its middle.
     # They are read again then, since together they need as much memory as the network.

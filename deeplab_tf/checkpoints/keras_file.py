@@ -90,4 +90,14 @@ def _read_config(path: str) -> ModelConfig | None:
             f"{path} cannot be read as a Keras file: {error}. It may be cut short: get "
             "it again."
         ) from error
-    return serialization.from_json(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} cannot be read as a Keras file: its {CONFIG_MEMBER} is no text "
+            f"({error})."
+        ) from error
+    try:
+        return serialization.from_json(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} cannot be read as a Keras file of this version: {error}"
+        ) from error

@@ -117,10 +117,10 @@ def load_tensors(
         report = import_weights(model, tensors, rules, path=path, skip=skip)
     except WeightsMismatchError as error:
         fitting = slim_options.guess_options(reader.shapes)
-        if not fitting:
+        if error.is_classifier or not fitting:
             raise
         raise WeightsMismatchError(
-            f"{error}\nThe checkpoint has the tensors of a network with the flags\n"
+            f"{error}\nThe checkpoint looks like that of a network with the flags\n"
             f"  {slim_options.format_options(fitting)}"
         ) from error
     return dataclasses.replace(report, moving_averages=use_moving_averages)

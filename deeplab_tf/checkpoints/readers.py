@@ -57,6 +57,12 @@ class CheckpointReader(TensorReader):
 
         self.path = prefix
         is_single = not os.path.isfile(f"{prefix}.index") and is_single_file(prefix)
+        data = f"{glob.escape(prefix)}.data-*"
+        if os.path.isfile(f"{prefix}.index") and not glob.glob(data):
+            raise ValueError(
+                f"{prefix} has no data: {os.path.basename(prefix)}.index is there, and "
+                f"{os.path.basename(prefix)}.data-00000-of-00001 beside it is missing."
+            )
         try:
             # TensorFlow takes the name of a V1 checkpoint for a pattern.
             name = glob.escape(prefix) if is_single else prefix
@@ -120,6 +126,12 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Iterator[TensorReader]:
             except ValueError as error:
                 message = str(error).replace(folder, "the archive")
                 raise ValueError(f"{text}: {message}") from error
+            if (
+                not pathlib.Path(prefix)
+                .resolve()
+                .is_relative_to(pathlib.Path(folder).resolve())
+            ):
+                raise ValueError(f"{text} names {prefix}, which is outside of it.")
             yield open_reader(prefix)
     else:
         yield open_reader(find_prefix(text))
@@ -232,7 +244,7 @@ def _state_prefix(folder: pathlib.Path) -> str | None:
         return None
     path = pathlib.Path(named)
     # A folder that was moved may name the place where it was written.
-    for prefix in (path, folder / path.name):
+    for prefix in (folder / path.name, path):
         if is_checkpoint(prefix):
             return str(prefix)
     return None

@@ -26,12 +26,9 @@ _HEADS = (
     ),
     (r"^decoder/decoder_sum_conv0(\w*)/", r"decoder/decoder_conv0\1/"),
     (r"^decoder/(decoder_\w*conv\d+\w*)/(depthwise|pointwise)/", r"decoder/\1_\2/"),
-    (r"^dense_prediction_cell/", "meta_architecture/"),
-    (r"^meta_architecture/(branch\d+)/conv/", r"meta_architecture/\1/"),
-    (
-        r"^meta_architecture/(branch\d+)/(depthwise|pointwise)/",
-        r"meta_architecture/\1_\2/",
-    ),
+    (r"^dense_prediction_cell((_\d+)?)/", r"meta_architecture\1/"),
+    (r"^(meta_architecture\w*/branch\d+)/conv/", r"\1/"),
+    (r"^(meta_architecture\w*/branch\d+)/(depthwise|pointwise)/", r"\1_\2/"),
     # The first of several summed convolutions has the name of a single one.
     (r"^logits/(branch0/)?(?!branch)", "logits/semantic/"),
     (r"^logits/branch(\d+)/", r"logits/semantic_\1/"),
@@ -47,11 +44,11 @@ VARIABLES = (
 LOGITS_BIAS = "logits/semantic/biases"
 
 # Our variables behind the backbone, and what a checkpoint calls them.
-HEAD = ("^logits/", "^aspp/", "^dense_prediction_cell/", "^decoder/")
+HEAD = ("^logits/", "^aspp/", "^dense_prediction_cell", "^decoder/")
 _HEAD_TENSORS = (
     r"^logits/",
     r"^(aspp\d+|image_pooling|concat_projection)(_\w+)?/",
-    r"^meta_architecture/",
+    r"^meta_architecture",
     r"^decoder/",
 )
 
@@ -62,8 +59,6 @@ _IGNORED = (
     # Ranges of the activations and weights of networks that were trained for 8 bits.
     r"/(\w+_)?quant/",
     MOVING_AVERAGE + "$",
-    # Ranges of quantised training, which rounds what is read here as it is.
-    r"/\w+_quant/",
     *CLASSIFIERS,
     # What slim's ResNet subtracts from pixels; here it is a number of the network.
     r"^resnet_v1_\d+/mean_rgb$",

@@ -19,7 +19,7 @@ _V2_LAYERS = (("expanded_conv_1", 24), ("expanded_conv_6", 64))
 # MobileNetV3: a block that no variant narrows and one that they do, channels at 1.
 _LARGE_V3 = ("expanded_conv_11/project", 112, "expanded_conv_14/project", 160)
 _SMALL_V3 = ("expanded_conv_7/project", 48, "expanded_conv_10/project", 96)
-_MULTIPLIERS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+_MULTIPLIERS = (0.25, 0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 
 # Variant's beginning -> channels that a decoder reads -> stride; at a width of 1.
 _TAPS = {
@@ -30,8 +30,15 @@ _TAPS = {
     "resnet_v1": {256: 4, 512: 8, 1024: 16},
     "xception": {256: 4, 728: 8, 1024: 16},
 }
-# As published for a stride of 16; the tensors tell how many there are.
-_RATES = (6, 12, 18, 24)
+# Distance of the rates that are published for a stride of 16; the tensors tell how
+# many there are.
+_RATE = 6
+# Flags that take a list with commas; others of several values are repeated.
+_COMMA_LISTS = (
+    "decoder_output_stride",
+    "image_pooling_crop_size",
+    "image_pooling_stride",
+)
 _CELL = "dense_prediction_cell_branch5_top1_cityscapes"
 
 
@@ -39,7 +46,7 @@ def guess_options(shapes: Shapes) -> dict[str, Any]:
     """Returns the flags that differ from research/deeplab's defaults.
 
     Rates, output stride and what else leaves no trace in the tensors are those of the
-    published networks.
+    published networks; the strides of a decoder are a guess by the channels it reads.
 
     Args:
         shapes: name -> shape of a checkpoint of research/deeplab.
@@ -64,7 +71,7 @@ def format_options(options: Mapping[str, Any]) -> str:
     """Returns options as they stand on a command line."""
     words = []
     for name, value in options.items():
-        if name == "decoder_output_stride":
+        if name in _COMMA_LISTS:
             words.append(f"--{name}={','.join(map(str, value))}")
         elif isinstance(value, tuple):
             words += [f"--{name}={item}" for item in value]
@@ -88,7 +95,7 @@ def _has(shapes: Shapes, pattern: str) -> bool:
 
 def _backbone(shapes: Shapes, scope: str) -> dict[str, Any]:
     if scope in ("pnasnet", "hnasnet"):
-        return {"model_variant": f"nas_{scope}"}
+        return _nas(shapes, scope)
     if scope == "MobilenetV3":
         return _mobilenet_v3(shapes)
     if scope in _WIDTHS:
@@ -105,6 +112,23 @@ def _backbone(shapes: Shapes, scope: str) -> dict[str, Any]:
         return options
     beta = "_beta" if f"{scope}/conv1_1/weights" in shapes else ""
     return {"model_variant": scope + beta}
+
+
+def _nas(shapes: Shapes, scope: str) -> dict[str, Any]:
+    """Returns the options of a NAS network, whose cells get wider with the stride."""
+    options: dict[str, Any] = {"model_variant": f"nas_{scope}"}
+    filters = _last(shapes, f"{scope}/cell_0/1x1")
+    if scope == "pnasnet":
+        # Its first cell is twice as wide, and its last one 2, 4 or 8 times.
+        filters //= 2
+        widest = _last(shapes, f"{scope}/cell_11/1x1") // max(filters, 1)
+        if (stride := 4 * widest) != 16:
+            options["output_stride"] = stride
+    if filters != 20:
+        options["nas_stem_output_num_conv_filters"] = filters
+    if _has(shapes, f"^{scope}/classification_head"):
+        options["nas_use_classification_head"] = True
+    return options
 
 
 def _mobilenet_v3(shapes: Shapes) -> dict[str, Any]:
@@ -128,22 +152,28 @@ def _multiplier(multiplier: float) -> dict[str, Any]:
 
 def _aspp(shapes: Shapes) -> dict[str, Any]:
     if _has(shapes, "^meta_architecture/"):
-        return {"dense_prediction_cell_json": _CELL}
+        options: dict[str, Any] = {"dense_prediction_cell_json": _CELL}
+        cells = {n.partition("/")[0] for n in shapes if n.startswith("meta_arch")}
+        if len(cells) > 1:
+            # One for each scale, of which the tensors say nothing else.
+            scales = (0.5 + 0.25 * i for i in range(len(cells)))
+            options["image_pyramid"] = tuple(scales)
+        return options
     if "aspp0/weights" not in shapes:
-        options: dict[str, Any] = {"aspp_with_batch_norm": False}
+        options = {"aspp_with_batch_norm": False}
         others = sum(
             bool(re.search(r"^logits/semantic_\d+/weights", n)) for n in shapes
         )
-        if others:
-            options["atrous_rates"] = _RATES[: others + 1]
-            kernel_size = shapes["logits/semantic/weights"][0]
-            if kernel_size != 1:
-                options["logits_kernel_size"] = kernel_size
+        kernel_size = shapes.get("logits/semantic/weights", (1,))[0]
+        if others or kernel_size != 1:
+            options["atrous_rates"] = _rates(others + 1)
+        if kernel_size != 1:
+            options["logits_kernel_size"] = kernel_size
         return options
     options = {}
     branches = {m[1] for n in shapes if (m := re.match(r"aspp([1-9]\d*)[_/]", n))}
     if branches:
-        options["atrous_rates"] = _RATES[: len(branches)]
+        options["atrous_rates"] = _rates(len(branches))
         if not _has(shapes, "^aspp1_depthwise/"):
             options["aspp_with_separable_conv"] = False
     if not _has(shapes, "^image_pooling/"):
@@ -155,6 +185,10 @@ def _aspp(shapes: Shapes) -> dict[str, Any]:
     if (filters := _last(shapes, "aspp0")) != 256:
         options["aspp_convs_filters"] = filters
     return options
+
+
+def _rates(number: int) -> tuple[int, ...]:
+    return tuple(_RATE * (i + 1) for i in range(number))
 
 
 def _decoder(shapes: Shapes, backbone: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,9 +104,10 @@ def find_format(path: str | os.PathLike[str]) -> tuple[str, pathlib.Path]:
 def _file_format(path: pathlib.Path) -> str:
     if path.suffix in _OTHER_ENDINGS:
         raise ValueError(
-            f"--checkpoint_path={path}: {path.suffix} files are not read; expected a "
-            "TensorFlow checkpoint (prefix, folder or archive), a SavedModel, a TFLite "
-            "file, a frozen graph or a .keras file."
+            f"--checkpoint_path={path}: {path.suffix} files hold no network that "
+            "predicts here; expected a TensorFlow checkpoint (prefix, folder or "
+            "archive), a SavedModel, a TFLite file, a frozen graph, or a .keras or "
+            ".pth file."
         )
     if path.suffix == ".tflite":
         return TFLITE

@@ -21,6 +21,8 @@ log = logging.getLogger("deeplab_tf.cli.convert")
 
 KERAS = "keras"
 TF1 = "tf1"
+# Files that somebody may expect of this command.
+_OTHER_SUFFIXES = (".h5", ".onnx", ".pb", ".pt", ".pth", ".safetensors", ".tflite")
 
 
 def define_flags() -> None:
@@ -74,6 +76,7 @@ def run() -> None:
     ) as network:
         print(network.report)
         config = network.config
+        keep_class_names(pathlib.Path(network.prefix).parent, pathlib.Path(target))
         if format_ == KERAS:
             save_keras(network.model, target, config=config)
             print(f"Wrote {target}: the network and its configuration.")
@@ -88,6 +91,31 @@ def run() -> None:
         warn_of_conventions(config)
 
 
+def keep_class_names(folder: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies the `dataset.json` of a run beside what is written, if there is none.
+
+    Args:
+        folder: of the checkpoint.
+        target: of the conversion.
+    """
+    from deeplab_tf.data.dataset_json import FILE_NAME
+    from deeplab_tf.data.text_files import replace_text
+
+    source, copy = folder / FILE_NAME, target.parent / FILE_NAME
+    if not source.is_file() or copy.resolve() == source.resolve():
+        return
+    text = source.read_text("utf-8")
+    if copy.is_file() and copy.read_text("utf-8") != text:
+        log.warning(
+            "%s names other classes than %s, and is left as it is: name the data set "
+            "of %s by --dataset or --dataset_dir.",
+            *(copy, source, target),
+        )
+        return
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(copy, text)
+
+
 def find_format(path: str, given: str | None) -> str:
     """Returns the format to write.
 
@@ -98,6 +126,13 @@ def find_format(path: str, given: str | None) -> str:
     format_ = given or (KERAS if is_keras else TF1)
     if format_ == KERAS and not is_keras:
         raise ValueError(f"--export_path={path}: the path must end in .keras.")
+    if format_ == TF1 and pathlib.Path(path).suffix in _OTHER_SUFFIXES:
+        raise ValueError(
+            f"--export_path={path}: {pathlib.Path(path).suffix} files are not written "
+            "here. A path that ends in .keras gives a Keras file, another one is the "
+            "prefix of a TensorFlow 1 checkpoint (folder/model.ckpt); export_model.py "
+            "writes SavedModels, frozen graphs and TFLite files."
+        )
     if format_ == TF1 and (is_keras or pathlib.Path(path).is_dir()):
         raise ValueError(
             f"--export_path={path}: a TensorFlow 1 checkpoint has a prefix, as "
@@ -108,18 +143,18 @@ def find_format(path: str, given: str | None) -> str:
 
 def describe_flags(config: Any) -> str:
     """Returns the original's flags for a network, where they are not its defaults."""
+    from deeplab_tf.checkpoints.slim_options import format_options
+    from deeplab_tf.cli.head_options import name_of_cell
     from deeplab_tf.cli.model_options import DEFAULTS, options_of
 
-    texts = []
-    for name, value in options_of(config).items():
-        if value == DEFAULTS[name] and name != "model_variant":
-            continue
-        values = value if isinstance(value, tuple) else (value,)
-        if name in ("atrous_rates", "multi_grid", "image_pyramid"):
-            texts += [f"--{name}={item}" for item in values]
-        else:
-            texts.append(f"--{name}={','.join(map(str, values))}")
-    return " ".join(texts)
+    options = {
+        name: value
+        for name, value in options_of(config).items()
+        if value != DEFAULTS[name] or name == "model_variant"
+    }
+    if cell := options.get("dense_prediction_cell_json"):
+        options["dense_prediction_cell_json"] = name_of_cell(cell)
+    return format_options(options)
 
 
 def warn_of_conventions(config: Any) -> None:

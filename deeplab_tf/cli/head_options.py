@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import logging
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +13,13 @@ from deeplab_tf.config.dense_prediction_cell import (
     CELLS,
     CellBranch,
     DensePredictionCellConfig,
+    format_cell,
     parse_cell,
 )
 from deeplab_tf.config.image_pyramid import ImagePyramidConfig
 from deeplab_tf.config.recipe import ModelConfig
+
+log = logging.getLogger(__name__)
 
 # The original's name of a merge -> ours.
 _MERGES = {"max": "max", "avg": "average"}
@@ -70,6 +74,15 @@ def read_cell(text: str) -> tuple[CellBranch, ...] | None:
         raise ValueError(
             f"--dense_prediction_cell_json={text} cannot be read as a cell: {error}"
         ) from error
+
+
+def name_of_cell(branches: tuple[CellBranch, ...]) -> str:
+    """Returns the name of a known cell; of another one, its branches as JSON."""
+    for name, cell in CELLS.items():
+        if cell.branches == branches:
+            return name
+    cell = DensePredictionCellConfig(branches=branches)
+    return json.dumps(format_cell(cell))
 
 
 def options_of_head(config: ModelConfig) -> dict[str, Any]:
@@ -153,6 +166,11 @@ def aspp_from_options(
     crop_size = None if crop_size is None else tuple(crop_size)
     branches = options["dense_prediction_cell_json"]
     if branches is not None:
+        if options["atrous_rates"]:
+            log.warning(
+                "--atrous_rates has no effect beside --dense_prediction_cell_json, "
+                "which has rates of its own."
+            )
         changes = {"branches": branches, "image_pooling_crop_size": crop_size}
         if isinstance(base, DensePredictionCellConfig):
             return dataclasses.replace(base, **changes)
@@ -184,6 +202,11 @@ def decoder_from_options(
     """
     strides = tuple(options["decoder_output_stride"] or ())
     if not strides:
+        if options["decoder_output_is_logits"]:
+            raise ValueError(
+                "--decoder_output_is_logits needs a decoder: give "
+                "--decoder_output_stride too."
+            )
         return None
     return dataclasses.replace(
         base,

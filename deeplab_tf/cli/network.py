@@ -116,9 +116,10 @@ def open_network(
         model = build_model(config)
         # What was unpacked has a path of its own for a moment only.
         name = os.fspath(path) if os.path.isfile(path) else reader.path
-        report = load_tensors(
-            model, reader, path=name, use_moving_averages=use_moving_averages
-        )
+        with pretrained_flags.naming(name):
+            report = load_tensors(
+                model, reader, path=name, use_moving_averages=use_moving_averages
+            )
         yield Network(
             model=model,
             config=config,
@@ -132,7 +133,9 @@ def open_network(
 def _without_pyramid(config: ModelConfig, recipe: Recipe | None) -> ModelConfig:
     """Returns a network that sees one scale where prediction averages several.
 
-    As in the original, whose scales of evaluation take the place of the pyramid.
+    As in the original, whose scales of evaluation take the place of the pyramid. At
+    scale 1 the original takes no notice of `--add_flipped_images`; here it averages
+    both images of the network without its pyramid.
     """
     from deeplab_tf.cli.prediction_flags import evaluation_from_flags
     from deeplab_tf.inference.build_predictor import is_multi_scale
@@ -170,7 +173,7 @@ def _check_classifier(reader: TensorReader, num_classes: Any) -> None:
         raise ValueError(
             f"{reader.path} is a network of {found} classes, and {num_classes} are "
             "expected: name the number of classes, or the data set, that it was "
-            "trained for (--num_classes of export_model.py; --dataset and "
+            "trained for (--num_classes of export_model.py and convert; --dataset and "
             "--dataset_dir of the others)."
         )
 

@@ -1,8 +1,12 @@
 # Licensed under the Apache License, Version 2.0.
 """--pretrained: a released checkpoint by name, in place of the path of one."""
 
+import contextlib
+from collections.abc import Iterator
+
 from absl import flags as absl_flags
 
+from deeplab_tf.checkpoints.importer import WeightsMismatchError
 from deeplab_tf.checkpoints.published import get_published
 from deeplab_tf.checkpoints.published_checkpoint import TFLITE, PublishedCheckpoint
 from deeplab_tf.cli import flags
@@ -86,6 +90,25 @@ def network_checkpoint(flag: str, *, runs_files: bool = False) -> str:
     path = checkpoint(flag)
     assert path
     return path
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Lets a file that does not fit the network of --pretrained be told as such.
+
+    Args:
+        path: of the file.
+    """
+    try:
+        yield
+    except WeightsMismatchError as error:
+        named = published()
+        if named is None:
+            raise
+        raise ValueError(
+            f"{error}\n{path} is not {named.name}, or has come damaged: remove it and "
+            f"{path}.sha256, and get it again."
+        ) from error
 
 
 def fetch(named: PublishedCheckpoint) -> str:

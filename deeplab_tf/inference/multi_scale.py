@@ -1,7 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
 """Prediction averaged over scales and left-right flips of the image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -37,12 +37,15 @@ def multi_scale(
             "as predictor(model): wrap it before fit_to_crop and only once."
         )
     stride = predict.logits_stride
+    functions = {scale: _function_at(predict, scale) for scale in scales}
 
     def predict_scales(images: tf.Tensor) -> Outputs:
         size = image_size(images)
         total: Any = 0.0
         for scale in scales:
-            for logits in _logits(predict, images, scale=scale, flip=flip):
+            for logits in _logits(
+                functions[scale], images, scale=scale, flip=flip, resize=predict.resize
+            ):
                 # The original's detour over the larger of both grids: for scales
                 # under 1 it shifts the blocks between the logits.
                 grid = scaled_size(size, max(1.0, scale) / stride)
@@ -61,14 +64,26 @@ def scaled_size(size: tuple[Any, Any], scale: float) -> tuple[Any, Any]:
     return scale_dimension(size[0], scale), scale_dimension(size[1], scale)
 
 
+def _function_at(predict: Predictor, scale: float) -> Callable[[tf.Tensor], Outputs]:
+    """Returns what predicts images of a scale."""
+    if predict.function_at_scale is None:
+        return predict.function
+    return predict.function_at_scale(scale)
+
+
 def _logits(
-    predict: Predictor, images: tf.Tensor, *, scale: float, flip: bool
+    function: Callable[[tf.Tensor], Outputs],
+    images: tf.Tensor,
+    *,
+    scale: float,
+    flip: bool,
+    resize: str,
 ) -> Iterator[tf.Tensor]:
     """Yields the logits of the scaled images, and of their mirror image turned back."""
     if scale != 1.0:
         size = scaled_size(image_size(images), scale)
-        images = resize_bilinear(images, size, convention=predict.resize)
-    yield predict.function(images)["semantic"]
+        images = resize_bilinear(images, size, convention=resize)
+    yield function(images)["semantic"]
     if flip:
-        mirrored = predict.function(tf.reverse(images, axis=[2]))["semantic"]
+        mirrored = function(tf.reverse(images, axis=[2]))["semantic"]
         yield tf.reverse(mirrored, axis=[2])

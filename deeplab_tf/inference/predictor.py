@@ -36,6 +36,8 @@ class Predictor:
             logits on the grid of the image.
         resize: where the logits are sampled when they are resized: see
             `config.conv_style.ConvStyle`.
+        function_at_scale: factor on the image size -> what `function` is for images of
+            that scale, where the network depends on it; None: it does not.
         host_function: what an eager call runs in place of that graph: an array
             [B, H, W, 3] of any number type -> Outputs of arrays. See
             `host_predictor`.
@@ -44,6 +46,7 @@ class Predictor:
     function: Callable[[tf.Tensor], Outputs]
     logits_stride: float | None = None
     resize: str = "align_corners"
+    function_at_scale: Callable[[float], Callable[[tf.Tensor], Outputs]] | None = None
     host_function: Callable[[np.ndarray], Outputs] | None = None
 
     def __call__(self, images: Any) -> Outputs:
@@ -183,11 +186,48 @@ def predictor(
     stride = measure_logits_stride(model) if logits_stride is None else logits_stride
     finish = upsampled_outputs if upsample_logits else blocky_outputs
 
-    def predict(images: tf.Tensor) -> Outputs:
-        logits = model(images, training=False)["semantic"]
-        return finish(logits, image_size(images), resize=resize)
+    def predict_by(network: keras.Model) -> Callable[[tf.Tensor], Outputs]:
+        def predict(images: tf.Tensor) -> Outputs:
+            logits = network(images, training=False)["semantic"]
+            return finish(logits, image_size(images), resize=resize)
 
-    return Predictor(function=predict, logits_stride=stride, resize=resize)
+        return predict
+
+    return Predictor(
+        function=predict_by(model),
+        logits_stride=stride,
+        resize=resize,
+        function_at_scale=lambda scale: predict_by(at_image_scale(model, scale)),
+    )
+
+
+def at_image_scale(model: keras.Model, scale: float) -> keras.Model:
+    """Returns a network for scaled images, which shares all layers with another one.
+
+    Windows of image pooling are given in pixels of the image at its own scale, and
+    grow with it, as research/deeplab/model.py, multi_scale_logits, has it. A network
+    without such windows is returned as it is.
+
+    Args:
+        model: a functional model.
+        scale: size of the images over that for which the windows are given.
+    """
+    if scale == 1.0 or not any(map(_has_window, model.layers)):
+        return model
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        scaled = {"image_scale": scale} if _has_window(layer) else {}
+        return layer(*args, **kwargs | scaled)
+
+    return keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )
+
+
+def _has_window(layer: keras.layers.Layer) -> bool:
+    """Returns whether a layer pools over a window that is given in image pixels."""
+    config = getattr(layer, "config", None)
+    return getattr(config, "image_pooling_crop_size", None) is not None
 
 
 def upsampled_outputs(

@@ -81,7 +81,10 @@ def open_interpreter(
         assert path is not None
         content = pathlib.Path(path).read_bytes()
     if content[4:8] != _FILE_MARK:
-        raise ValueError(f"{path or 'The content'} is no TFLite file.")
+        raise ValueError(
+            f"{path or 'The content'} is no TFLite file: it begins with "
+            f"{bytes(content[:8])!r}. Get it again, or give the file that was exported."
+        )
     with warnings.catch_warnings():
         # TensorFlow announces that it will give this class to another package.
         warnings.simplefilter("ignore")
@@ -94,7 +97,8 @@ def open_interpreter(
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ValueError(
-                f"{path or 'The content'} cannot be run as a TFLite file: {error}"
+                f"{path or 'The content'} cannot be run as a TFLite file: {error} It "
+                "may be cut short: get it again."
             ) from error
     return interpreter
 

@@ -38,7 +38,11 @@ def count_model(model: keras.Model, *, image_size: tuple[int, int]) -> int:
     def count_and_call(layer, *args, **kwargs):
         nonlocal total
         shapes = keras.tree.map_structure(lambda x: tuple(x.shape), args[0])
-        total += count_layer(layer, shapes)
+        # A network inside a network: that of one scale of an image pyramid.
+        if isinstance(layer, keras.Model):
+            total += count_model(layer, image_size=shapes[1:3])
+        else:
+            total += count_layer(layer, shapes)
         return layer(*args, **kwargs)
 
     # A clone, with weights of its own, is called with a size that is known.

@@ -1,6 +1,10 @@
 # Licensed under the Apache License, Version 2.0.
 """DeepLabv3 (arXiv:1706.05587): backbone, ASPP, classifier."""
 
+import itertools
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from deeplab_tf.backbones import build_backbone
@@ -23,14 +27,11 @@ def build_deeplab_v3(config: DeepLabV3Config) -> keras.Model:
         merged ones at the largest scale's size, beside those of "semantic/<scale>".
     """
     backbone = build_backbone(config.backbone, config.backbone_style)
-    aspp = build_aspp(config)
+    encode = build_encoder(config)
     classify = build_logits(config)
 
     def head(features, *, image_scale):
-        x = features
-        if aspp is not None:
-            x = aspp(x, image_scale=image_scale)
-        return classify(x)
+        return classify(encode(features, image_scale=image_scale))
 
     return build_scales(
         config,
@@ -41,18 +42,30 @@ def build_deeplab_v3(config: DeepLabV3Config) -> keras.Model:
     )
 
 
-def build_aspp(config) -> ASPP | DensePredictionCell | None:
-    """Returns the pyramid of a configuration, the cell in its place, or None."""
+def build_encoder(config) -> Callable[..., Any]:
+    """Returns what stands between backbone and classifier, or decoder.
+
+    It is called with the features and `image_scale`, once for each scale of an image
+    pyramid. ASPP is the same layer for all of them; each scale has a dense prediction
+    cell of its own, as in the original, whose scope is not reused.
+    """
     if config.aspp is None:
-        return None
-    is_cell = isinstance(config.aspp, DensePredictionCellConfig)
-    cls = DensePredictionCell if is_cell else ASPP
-    return cls(
-        config.aspp,
-        style=config.head_style,
-        output_stride=config.backbone.output_stride,
-        name="dense_prediction_cell" if is_cell else "aspp",
-    )
+        return lambda features, *, image_scale: features
+    options = {
+        "style": config.head_style,
+        "output_stride": config.backbone.output_stride,
+    }
+    if not isinstance(config.aspp, DensePredictionCellConfig):
+        return ASPP(config.aspp, name="aspp", **options)
+    numbers = itertools.count()
+
+    def encode(features, *, image_scale):
+        number = next(numbers)
+        name = f"dense_prediction_cell_{number}" if number else "dense_prediction_cell"
+        cell = DensePredictionCell(config.aspp, name=name, **options)
+        return cell(features, image_scale=image_scale)
+
+    return encode
 
 
 def build_logits(config) -> AtrousConv | AtrousClassifier:

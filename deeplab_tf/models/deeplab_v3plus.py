@@ -6,7 +6,7 @@ import keras
 from deeplab_tf.backbones import build_backbone
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.layers.decoder import Decoder
-from deeplab_tf.models.deeplab_v3 import build_aspp, build_logits
+from deeplab_tf.models.deeplab_v3 import build_encoder, build_logits
 from deeplab_tf.models.image_pyramid import build_scales
 
 
@@ -21,7 +21,7 @@ def build_deeplab_v3plus(config: DeepLabV3PlusConfig) -> keras.Model:
     backbone = build_backbone(config.backbone, config.backbone_style)
     strides = config.decoder.output_strides
     convention = config.decoder.taps
-    aspp = build_aspp(config)
+    encode = build_encoder(config)
     decoder = Decoder(
         config.decoder,
         style=config.head_style,
@@ -36,9 +36,7 @@ def build_deeplab_v3plus(config: DeepLabV3PlusConfig) -> keras.Model:
         classify = build_logits(config)
 
     def head(features, *low_levels, image_scale):
-        x = features
-        if aspp is not None:
-            x = aspp(x, image_scale=image_scale)
+        x = encode(features, image_scale=image_scale)
         return classify(decoder([x, *low_levels]))
 
     return build_scales(

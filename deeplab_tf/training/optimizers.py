@@ -26,7 +26,7 @@ BIAS_RULES = ((r"(^|/)bias$", 2.0),)
 
 LOGITS_LAYERS = r"^logits/"
 # All that follows the backbone.
-HEAD_LAYERS = r"^(logits|aspp|dense_prediction_cell|decoder)/"
+HEAD_LAYERS = r"^(logits|aspp|dense_prediction_cell(_\d+)?|decoder)/"
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

@@ -81,7 +81,7 @@ def test_classifier_on_top_has_the_published_size(
 
 
 def test_decoder_is_told_that_there_is_nothing_to_read():
-    with pytest.raises(ValueError, match="has nothing for a decoder"):
+    with pytest.raises(ValueError, match="has no features for a decoder"):
         build().tap(4)
 
 

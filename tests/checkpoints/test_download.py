@@ -10,6 +10,7 @@ import sys
 import tarfile
 import threading
 
+import numpy as np
 import pytest
 
 from deeplab_tf.checkpoints import download as download_module
@@ -22,6 +23,7 @@ from deeplab_tf.checkpoints.published_checkpoint import (
 )
 from tests.checkpoints.file_server import run_server
 from tests.checkpoints.test_readers import pack
+from tests.checkpoints.tf_checkpoints import write_checkpoint
 from tests.conftest import ROOT
 
 NAME = "released_2018.tar.gz"
@@ -36,11 +38,18 @@ def server(monkeypatch):
         yield state
 
 
+def pack_checkpoint(folder, ending=""):
+    """Returns the bytes of an archive with a checkpoint, or with one of its files."""
+    write_checkpoint(folder / "model.ckpt", {"x": np.arange(999)})
+    found = folder.glob(f"model.ckpt*{ending}")
+    return pack(
+        folder / NAME, {f"a/{f.name}": f.read_bytes() for f in found}
+    ).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    """The bytes of an archive with one file in it."""
-    path = tmp_path_factory.mktemp("made") / NAME
-    return pack(path, {"a/model.ckpt.index": b"x" * 1000}).read_bytes()
+    return pack_checkpoint(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -71,9 +80,11 @@ def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_file_is_kept_with_its_checksum(server, folder, archive):
+def test_file_is_kept_with_its_checksum(server, folder, archive, caplog):
     server.serve(NAME, archive)
-    path = get(server, folder)
+    with caplog.at_level(logging.INFO, "deeplab_tf"):
+        path = get(server, folder)
+    assert f"{NAME}, {sha256(archive)}, is kept beside it" in caplog.text
     assert path == folder / NAME
     assert path.read_bytes() == archive
     assert files(folder) == [NAME, f"{NAME}.sha256"]
@@ -249,6 +260,23 @@ def test_page_in_place_of_the_file_is_refused(server, folder, name, content, mes
     assert files(folder) == []
 
 
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [
+        (".index", r"it/a/model.ckpt has no data: .* Get it again\."),
+        (".data-00000-of-00001", r"There is no checkpoint .* in it"),
+    ],
+)
+def test_archive_without_a_whole_checkpoint_is_refused(
+    server, folder, tmp_path, ending, message
+):
+    server.serve(NAME, pack_checkpoint(tmp_path, ending))
+    with pytest.raises(ValueError, match=message) as error:
+        get(server, folder)
+    assert f"{server.url}/{NAME} holds no checkpoint" in str(error.value)
+    assert files(folder) == []
+
+
 def test_tflite_file_is_taken(server, folder):
     server.serve("net.tflite", b"\x1c\0\0\0TFL3....")
     assert get(server, folder, name="net.tflite", format=TFLITE).is_file()
@@ -370,10 +398,3 @@ def test_folder_of_the_files(monkeypatch, given, environment, expected):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert weights_folder(given).as_posix() == expected
-
-
-def test_checksum_of_first_use_is_logged(server, folder, archive, caplog):
-    server.serve(NAME, archive)
-    with caplog.at_level(logging.INFO, "deeplab_tf"):
-        get(server, folder)
-    assert f"{NAME}, {sha256(archive)}, is kept beside it" in caplog.text

@@ -235,5 +235,7 @@ def test_a_mismatch_names_the_flags_that_would_fit(model, tmp_path):
         "--atrous_rates=12 --atrous_rates=18 --aspp_convs_filters=16 "
         "--decoder_output_stride=4 --decoder_filters=16 --num_classes=5"
     )
-    with pytest.raises(WeightsMismatchError, match=f"with the flags\n  {flags}$"):
+    with pytest.raises(
+        WeightsMismatchError, match=f"of a network with the flags\n  {flags}$"
+    ):
         load_checkpoint(other, prefix)

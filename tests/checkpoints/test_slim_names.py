@@ -49,6 +49,9 @@ CELL = BRANCHES_OF_CELL + normed("meta_architecture/concat_projection")
 HEADS = {
     "v2": SUMMED,
     "v3_cell": CELL + LOGITS,
+    "v3_cell_pyramid": CELL
+    + [name.replace("architecture", "architecture_1") for name in CELL]
+    + LOGITS,
     "v3plus_cell_stride_8": CELL + PROJECTION + CONCAT + LOGITS,
     "v3plus_summed": PROJECTION + CONCAT + SUMMED,
     "v3": V3 + LOGITS,

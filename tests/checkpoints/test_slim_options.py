@@ -17,6 +17,7 @@ RECORDED = (
     *goldens.RESNET,
     *goldens.XCEPTION,
     *goldens.HEADS,
+    *goldens.NASNET,
 )
 
 

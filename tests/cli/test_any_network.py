@@ -51,7 +51,9 @@ def test_every_format_is_recognised(tmp_path, monkeypatch, files, path, expected
 @pytest.mark.parametrize("name", ["model.h5", "net.onnx", "net.safetensors"])
 def test_files_of_other_programs_are_named(tmp_path, name):
     (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=r"files are not read; expected a TensorFlow"):
+    with pytest.raises(
+        ValueError, match=r"files hold no network that predicts here; expected a"
+    ):
         find_format(tmp_path / name)
 
 

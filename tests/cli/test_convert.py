@@ -41,6 +41,8 @@ def test_path_says_the_format(path, given, expected):
         ("a/model.ckpt", "keras", r"must end in \.keras"),
         ("a/m.keras", "tf1", "has a prefix"),
         (".", None, "has a prefix"),
+        ("a/m.h5", None, r"\.h5 files are not written here"),
+        ("a/m.tflite", "tf1", r"\.tflite files are not written here"),
     ],
 )
 def test_path_that_does_not_fit_the_format_is_told(path, given, message):
@@ -55,6 +57,32 @@ def test_flags_of_a_network_are_those_of_the_original():
         "--model_variant=xception_65 --atrous_rates=6 --atrous_rates=12 "
         "--atrous_rates=18 --decoder_output_stride=8,4"
     )
+
+
+def test_flags_of_a_cell_and_of_lists():
+    options = {
+        "model_variant": "xception_71",
+        "dense_prediction_cell_json": "dense_prediction_cell_branch5_top1_cityscapes",
+        "image_pooling_crop_size": (769, 769),
+    }
+    assert convert.describe_flags(build_config(options)) == (
+        "--model_variant=xception_71 --image_pooling_crop_size=769,769 "
+        "--dense_prediction_cell_json=dense_prediction_cell_branch5_top1_cityscapes"
+    )
+
+
+def test_class_names_of_a_run_go_along(tmp_path, caplog):
+    run, target = tmp_path / "run", tmp_path / "out" / "m.keras"
+    run.mkdir()
+    convert.keep_class_names(run, target)
+    assert not target.parent.exists()
+    (run / "dataset.json").write_text("names")
+    convert.keep_class_names(run, target)
+    assert (target.parent / "dataset.json").read_text() == "names"
+    (run / "dataset.json").write_text("others")
+    convert.keep_class_names(run, target)
+    assert (target.parent / "dataset.json").read_text() == "names"
+    assert "names other classes" in caplog.text
 
 
 def test_conventions_that_the_original_lacks_are_warned_of(caplog):

@@ -274,7 +274,7 @@ def test_wrong_inputs_are_told_before_the_network_is_opened(tmp_path):
     result = predict_with(tmp_path / "none", tmp_path / "out")
     assert "--input must be given" in result.err
     result = run_command("predict", "--checkpoint_path=a", "photo.jpg")
-    assert "--checkpoint_path and --output_dir must be given" in result.err
+    assert "--checkpoint_path, or --pretrained, and --output_dir must be" in result.err
 
 
 def test_classes_are_counted_in_parts(monkeypatch):

@@ -61,6 +61,23 @@ def photo(tmp_path):
 SMALL = ("--crop_size=65", "--crop_size=65")
 
 
+def test_a_file_of_another_network_is_told_with_what_to_remove(
+    server, weights, archive, photo, tmp_path
+):
+    ade20k = get_published("mobilenetv2_ade20k_train")
+    server.serve(ade20k.file_name, archive)
+    result = run_command(
+        "predict",
+        f"--pretrained={ade20k.name}",
+        f"--input={photo}",
+        f"--output_dir={tmp_path / 'out'}",
+    )
+    assert result.code == 1
+    file = weights / ade20k.file_name
+    assert f"{file} is not {ade20k.name}" in result.err
+    assert f"remove it and {file}.sha256" in result.err
+
+
 @pytest.mark.slow
 def test_predict_downloads_once_and_then_runs_offline(
     server, weights, archive, photo, tmp_path

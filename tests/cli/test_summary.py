@@ -25,10 +25,21 @@ def run(*flags):
 @pytest.mark.parametrize("name", [*goldens.MOBILENET_V2, goldens.PYRAMID])
 def test_counts_are_the_recorded_ones(name, reference):
     golden = goldens.load(reference, name)
-    found = summary.summarize(golden.config, input_size=SIZE)
+    found = summary.summarize(golden.counted_config, input_size=SIZE)
     assert found.trainable == golden.case["params_trainable"]
     assert found.parameters == golden.case["params_all"]
     assert found.multiply_adds == golden.case["multiply_adds_513x513"]
+
+
+def test_cost_of_an_image_pyramid_is_that_of_all_scales():
+    given = {"depth_multiplier": 0.35, "atrous_rates": (6,)}
+    scales = build_config(given | {"image_pyramid": (0.5, 1.0)})
+    found = summary.summarize(scales, input_size=(129, 193))
+    alone = [
+        summary.summarize(build_config(given), input_size=size).multiply_adds
+        for size in ((65, 97), (129, 193))
+    ]
+    assert found.multiply_adds == sum(alone)
 
 
 def test_counts_are_the_published_ones():

@@ -63,7 +63,7 @@ def loaded_parts(checkpoint, *arguments, num_classes=3):
     ):
         recipe = build_recipe(num_classes=num_classes)
         model = build_model(recipe.model)
-        train._initializer(recipe)(model)
+        train._initializer(recipe, workdir="nowhere")(model)
     is_set = {w.path: bool(np.all(w.numpy() == 0.25)) for w in model.weights}
     parts = {path.partition("/")[0] for path, was_set in is_set.items() if was_set}
     for part in parts:

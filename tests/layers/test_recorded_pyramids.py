@@ -35,7 +35,7 @@ def test_aspp_equals_the_recorded_encoder(name, reference):
     features = golden.arrays["backbone"].astype("float32")[np.newaxis]
     layer.build(features.shape)
     for weight in layer.weights:
-        weight.assign(golden.weights[slim_name(weight.path, scope="")])
+        weight.assign(golden.weights[slim_name(weight.path, scope="MobilenetV2")])
     encoder = np.asarray(layer(features))[0]
     expected = golden.arrays["encoder"].astype("float32")
     # Both are stored as float16.

@@ -45,6 +45,7 @@ NETWORKS = {
     "v3_stride_32": {"output_stride": 32},
     "v3_cell": CELL,
     "v3plus_cell_stride_8": CELL | {"decoder_output_stride": (4,), "output_stride": 8},
+    "v3_cell_pyramid": CELL | {"image_pyramid": (0.5, 1.0)},
     "v3_pyramid": PYRAMID,
     "v3_pyramid_average": PYRAMID | {"merge_method": "avg"},
     "v3_pyramid_window": PYRAMID | {"image_pooling_crop_size": (33, 33)},
