@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from absl import flags as absl_flags
 
-from deeplab_tf.checkpoints.importer import WeightsMismatchError
 from deeplab_tf.checkpoints.published import get_published
 from deeplab_tf.checkpoints.published_checkpoint import TFLITE, PublishedCheckpoint
 from deeplab_tf.cli import flags
@@ -99,6 +98,8 @@ def naming(path: str) -> Iterator[None]:
     Args:
         path: of the file.
     """
+    from deeplab_tf.checkpoints.importer import WeightsMismatchError
+
     try:
         yield
     except WeightsMismatchError as error:

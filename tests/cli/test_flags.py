@@ -1,5 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
 import re
+import subprocess
+import sys
 
 import pytest
 from absl import flags as absl_flags
@@ -151,3 +153,11 @@ def test_help_shows_the_flags_of_the_command(command):
     result = run_command(command, "--help")
     assert "--atrous_rates" in result.out
     assert "See deeplab_tf/cli" not in result.out
+
+
+def test_commands_import_nothing_heavy_before_their_flags_are_read():
+    names = ("train", "eval", "vis", "export_model", "predict", "convert")
+    imports = ", ".join(f"deeplab_tf.cli.{name}" for name in names)
+    code = f"import sys, {imports}; print({{'keras', 'tensorflow'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n"
