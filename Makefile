@@ -55,6 +55,8 @@ bench: $(STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.training_step
 	$(BIN)/python -m benchmarks.input_pipeline
 	$(BIN)/python -m benchmarks.operations
+	$(BIN)/python -m benchmarks.variants
+	$(BIN)/python -m benchmarks.loading
 
 # Half an hour on two cores; full disks need root.
 faults: $(STAMP)
