@@ -74,3 +74,12 @@ def test_archive_of_something_else_is_told(tmp_path):
 def test_another_ending_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match=r"ends in \.keras"):
         save_keras(model, tmp_path / "model.h5", config=CONFIG)
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b'{"version": 99}'])
+def test_damaged_configuration_names_the_file(content, tmp_path):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("deeplab_tf.json", content)
+    with pytest.raises(ValueError, match=r"net\.keras cannot be read as a Keras file"):
+        KerasFileReader(path)

@@ -267,3 +267,11 @@ def test_damaged_v1_checkpoint_is_named(v1_file):
         open_checkpoint(v1_file),
     ):
         pass
+
+
+def test_state_file_of_an_archive_cannot_name_another_place(prefix, tmp_path):
+    state = f'model_checkpoint_path: "{prefix}"\n'.encode()
+    path = pack(tmp_path / "evil.tar.gz", {"a/checkpoint": state, "checkpoint": state})
+    message = r"evil\.tar\.gz names .* outside of it"
+    with pytest.raises(ValueError, match=message), open_checkpoint(path):
+        pass
