@@ -186,17 +186,10 @@ class Cell:
         return self._conv(name, resize([x, x]), size)
 
     def _separable(self, name: str, x, size: int, **options):
-        return SeparableConv(
-            self.filters,
-            size,
-            style=self.style,
-            kernel_initializer=nas_initializer(),
-            name=f"{self.name}_{name}",
-            **options,
-        )(x)
+        return self._conv(name, x, size, cls=SeparableConv, **options)
 
-    def _conv(self, name: str, x, size: int, **options):
-        return AtrousConv(
+    def _conv(self, name: str, x, size: int, *, cls=AtrousConv, **options):
+        return cls(
             self.filters,
             size,
             style=self.style,

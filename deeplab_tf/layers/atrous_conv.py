@@ -171,15 +171,7 @@ class AtrousDepthwiseConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
-        x, padding = pad_input(x, layer=self)
-        x = ops.depthwise_conv(
-            x,
-            self.depthwise_kernel,
-            strides=self.stride,
-            padding=padding,
-            data_format="channels_last",
-            dilation_rate=self.rate,
-        )
+        x = convolve_depthwise(x, self.depthwise_kernel, layer=self, rate=self.rate)
         return activate(self.norm(x, training=training), self.activation)
 
     def compute_output_shape(self, input_shape):
@@ -309,6 +301,29 @@ def pad_input(x, *, layer):
     total = layer.kernel_size - 1
     sides = (total // 2, total - total // 2)
     return ops.pad(x, ((0, 0), sides, sides, (0, 0))), "valid"
+
+
+def convolve_depthwise(x, kernel, *, layer, rate=1):
+    """Convolves each channel by itself.
+
+    Args:
+        x: [B, H, W, C].
+        kernel: [height, width, C, 1].
+        layer: has the stride, and the style with the padding.
+        rate: distance of the kernel's samples, or (height, width) of it.
+
+    Returns:
+        [B, ceil(H / stride), ceil(W / stride), C].
+    """
+    x, padding = pad_input(x, layer=layer)
+    return ops.depthwise_conv(
+        x,
+        kernel,
+        strides=layer.stride,
+        padding=padding,
+        data_format="channels_last",
+        dilation_rate=rate,
+    )
 
 
 def _check_stride_and_rate(stride: int, rate: int | tuple[int, int]) -> None:

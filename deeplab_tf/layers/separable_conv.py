@@ -2,9 +2,12 @@
 """Separable convolution in one piece: nothing between its two parts."""
 
 import keras
-from keras import ops
 
-from deeplab_tf.layers.atrous_conv import AtrousConv, pad_input, strided_shape
+from deeplab_tf.layers.atrous_conv import (
+    AtrousConv,
+    convolve_depthwise,
+    strided_shape,
+)
 from deeplab_tf.layers.styled_layer import StyledLayer
 
 
@@ -75,14 +78,7 @@ class SeparableConv(StyledLayer):
 
     def call(self, x, training=False):
         """Convolves, normalises and activates."""
-        x, padding = pad_input(x, layer=self)
-        x = ops.depthwise_conv(
-            x,
-            self.depthwise_kernel,
-            strides=self.stride,
-            padding=padding,
-            data_format="channels_last",
-        )
+        x = convolve_depthwise(x, self.depthwise_kernel, layer=self)
         return self.pointwise(x, training=training)
 
     def compute_depthwise_shape(self, input_shape) -> tuple:

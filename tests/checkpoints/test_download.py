@@ -88,8 +88,6 @@ def test_file_is_kept_with_its_checksum(server, folder, archive, caplog):
     assert path == folder / NAME
     assert path.read_bytes() == archive
     assert files(folder) == [NAME, f"{NAME}.sha256"]
-    text = (folder / f"{NAME}.sha256").read_text()
-    assert text == f"{sha256(archive)}  {NAME}\n"
 
 
 def test_second_use_asks_nobody(server, folder, archive):
@@ -100,12 +98,13 @@ def test_second_use_asks_nobody(server, folder, archive):
 
 
 def test_kept_checksum_is_one_that_sha256sum_reads(server, folder, archive):
-    if shutil.which("sha256sum") is None:
-        pytest.skip("no sha256sum here")
     server.serve(NAME, archive)
     get(server, folder)
+    kept = (folder / f"{NAME}.sha256").read_text()
+    assert kept == f"{sha256(archive)}  {NAME}\n"
     command = ["sha256sum", "--check", f"{NAME}.sha256"]
-    assert subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+    if shutil.which(command[0]):
+        assert subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
 
 
 def test_file_that_changed_since_is_refused(server, folder, archive):
