@@ -27,27 +27,51 @@ def confusion_matrix(
             class, or the shapes differ.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
+    is_counted = find_counted(
+        labels, predictions, num_classes=num_classes, ignore_label=ignore_label
+    )
+    labels = labels[is_counted].astype(np.int64)
+    predictions = predictions[is_counted].astype(np.int64)
+    counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def find_counted(
+    labels: np.ndarray, predictions: np.ndarray, *, num_classes: int, ignore_label: int
+) -> np.ndarray:
+    """Returns which pixels count: those whose label is not the ignore label.
+
+    Args:
+        labels: integers of any shape.
+        predictions: class ids of the same shape.
+        num_classes: number of classes.
+        ignore_label: label of the pixels that are left out, whatever was predicted.
+
+    Returns:
+        bool, of the shape of the labels.
+
+    Raises:
+        ValueError: a label is neither a class nor the ignore label, a prediction is no
+            class, or the shapes differ.
+    """
     if labels.shape != predictions.shape:
         raise ValueError(
             f"Labels and predictions must have the same shape, got {labels.shape} and "
             f"{predictions.shape}."
         )
     is_counted = labels != ignore_label
-    labels = labels[is_counted].astype(np.int64)
-    predictions = predictions[is_counted].astype(np.int64)
-    if unknown := _values_outside(labels, num_classes):
+    if unknown := _values_outside(labels[is_counted], num_classes):
         raise ValueError(
             f"Labels must be one of the {num_classes} classes (0 to {num_classes - 1}) "
             f"or the ignore label {ignore_label}, got {unknown}. Check the number of "
             f"classes and the ignore label of the data set."
         )
-    if unknown := _values_outside(predictions, num_classes):
+    if unknown := _values_outside(predictions[is_counted], num_classes):
         raise ValueError(
             f"Predictions must be one of the {num_classes} classes "
             f"(0 to {num_classes - 1}), got {unknown}."
         )
-    counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
-    return counts.reshape(num_classes, num_classes)
+    return is_counted
 
 
 def _values_outside(ids: np.ndarray, num_classes: int) -> str:
@@ -98,27 +122,27 @@ def compute_scores(matrix: np.ndarray) -> Scores:
     right = np.diag(matrix)
     class_pixels = matrix.sum(axis=1)
     union = class_pixels + matrix.sum(axis=0) - right
-    class_iou = _ratios(right, union)
-    class_accuracy = _ratios(right, class_pixels)
+    class_iou = divide_counts(right, union)
+    class_accuracy = divide_counts(right, class_pixels)
     num_pixels = int(matrix.sum())
     return Scores(
         class_iou=tuple(class_iou.tolist()),
         class_accuracy=tuple(class_accuracy.tolist()),
         class_pixels=tuple(class_pixels.tolist()),
-        mean_iou=_mean_of_numbers(class_iou),
-        mean_accuracy=_mean_of_numbers(class_accuracy),
+        mean_iou=mean_of_numbers(class_iou),
+        mean_accuracy=mean_of_numbers(class_accuracy),
         pixel_accuracy=float(right.sum() / max(num_pixels, 1)),
         num_pixels=num_pixels,
     )
 
 
-def _ratios(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def divide_counts(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Returns the quotients in float64, NaN where the denominator is 0."""
     quotients = numerator / np.maximum(denominator, 1)
     return np.where(denominator > 0, quotients, np.nan)
 
 
-def _mean_of_numbers(values: np.ndarray) -> float:
+def mean_of_numbers(values: np.ndarray) -> float:
     """Returns the mean of the values that are not NaN; 0 if all are."""
     numbers = values[~np.isnan(values)]
     return float(numbers.mean()) if numbers.size else 0.0

@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from deeplab_tf.evaluation.evaluate import evaluate
 from deeplab_tf.inference.predictor import Predictor
+from deeplab_tf.metrics.boundary_iou import BoundaryIoU
+from deeplab_tf.metrics.trimap import Trimap
 
 
 def example(labels, *, prediction=None, name="a"):
@@ -95,6 +97,37 @@ def test_max_examples_and_progress():
     )
     assert report.num_images == 3
     assert progress == [1, 2, 3]
+
+
+def test_counts_along_boundaries_are_summed_over_images_of_any_size():
+    examples = [
+        example([[0, 0, 0, 1, 1, 1]], prediction=[[0, 0, 1, 1, 1, 0]]),
+        example([[2, 2], [1, 1]], prediction=[[2, 2], [1, 0]]),
+    ]
+    report = run(examples, trimap=Trimap(widths=(1, 2)), boundary_iou=BoundaryIoU())
+    narrow = [[0, 1, 0], [1, 2, 0], [0, 0, 2]]
+    wide = [[1, 1, 0], [1, 3, 0], [0, 0, 2]]
+    np.testing.assert_array_equal(report.trimap.confusion_matrices, [narrow, wide])
+    # Images so thin are boundary all over.
+    class_iou = report.boundary_iou.scores.class_iou
+    assert class_iou == report.scores.class_iou == (2 / 5, 3 / 6, 1)
+
+
+def test_boundaries_are_left_out_unless_asked_for():
+    report = run([example([[0, 1]])])
+    assert (report.trimap, report.boundary_iou) == (None, None)
+    assert not {"trimap", "boundary_iou"} & set(report.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("around", "advice"),
+    [("void", "Take one around labels"), ("labels", "no image has two labels")],
+)
+def test_trimap_without_pixels_is_told(around, advice, caplog):
+    report = run([example([[1, 1]])], trimap=Trimap(around=around))
+    assert report.trimap.is_empty
+    assert f"The trimap around {around} holds no pixel" in caplog.text
+    assert advice in caplog.text
 
 
 def test_details_reach_the_report():
