@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from deeplab_tf.data import shapes
-from deeplab_tf.data.catalog import ALIASES, DATASETS, DatasetInfo, get_dataset_info
+from deeplab_tf.data.catalog import (
+    ALIASES,
+    DATASETS,
+    DatasetInfo,
+    coco_stuff,
+    get_dataset_info,
+)
 from deeplab_tf.data.catalog.voc2012 import pascal_color
 
 
@@ -50,6 +56,10 @@ def test_unknown_name_lists_the_known_ones():
         ("cityscapes", 19, 255, "val_fine", 500),
         ("ade20k", 151, 0, "train", 20210),
         ("camvid", 11, 11, "test", 233),
+        ("pascal_context", 60, 255, "val", 5105),
+        ("pascal_person_part", 7, 255, "train", 1716),
+        ("coco_stuff_10k", 182, 255, "test", 1000),
+        ("coco_stuff_164k", 182, 255, "train", 118287),
         ("shapes", 6, 255, "val", 200),
     ],
 )
@@ -87,6 +97,24 @@ def test_camvid_equals_its_label_file(reference):
     info = get_dataset_info("camvid")
     assert info.classes == tuple(row[1] for row in rows)
     assert info.palette == tuple(tuple(map(int, row[2:5])) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("pascal_context", {1: "aeroplane", 20: "tvmonitor", 21: "bag", 59: "wood"}),
+        ("coco_stuff_10k", {0: "person", 90: "hair brush", 91: "banner", 181: "wood"}),
+    ],
+)
+def test_ids_are_the_published_ones(name, ids):
+    classes = get_dataset_info(name).classes
+    assert {label: classes[label] for label in ids} == ids
+
+
+def test_coco_stuff_has_171_classes_with_pixels():
+    classes = get_dataset_info("coco_stuff_164k").classes
+    assert set(coco_stuff.NEVER_LABELLED) < set(classes[:91])
+    assert len(classes) - len(coco_stuff.NEVER_LABELLED) == 171
 
 
 def test_shapes_are_those_that_are_drawn():

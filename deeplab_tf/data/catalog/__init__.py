@@ -4,11 +4,27 @@
 from deeplab_tf.data.catalog.ade20k import ADE20K
 from deeplab_tf.data.catalog.camvid import CAMVID
 from deeplab_tf.data.catalog.cityscapes import CITYSCAPES
+from deeplab_tf.data.catalog.coco_stuff import COCO_STUFF_10K, COCO_STUFF_164K
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
+from deeplab_tf.data.catalog.pascal_context import PASCAL_CONTEXT
+from deeplab_tf.data.catalog.pascal_person_part import PASCAL_PERSON_PART
 from deeplab_tf.data.catalog.shapes import SHAPES
 from deeplab_tf.data.catalog.voc2012 import VOC2012
 
-DATASETS = {info.name: info for info in (VOC2012, CITYSCAPES, ADE20K, CAMVID, SHAPES)}
+DATASETS = {
+    info.name: info
+    for info in (
+        VOC2012,
+        CITYSCAPES,
+        ADE20K,
+        CAMVID,
+        PASCAL_CONTEXT,
+        PASCAL_PERSON_PART,
+        COCO_STUFF_10K,
+        COCO_STUFF_164K,
+        SHAPES,
+    )
+}
 
 # Other names of the same data sets; the first is that of research/deeplab.
 ALIASES = {"pascal_voc_seg": "voc2012", "voc": "voc2012"}
