@@ -14,6 +14,7 @@ from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.resnet import MEAN_RGB, UNITS, ResNetConfig
 from deeplab_tf.layers.atrous_conv import AtrousConv
 from deeplab_tf.layers.input_scaling import InputScaling, build_input_scaling
+from deeplab_tf.layers.max_pooling import padded_max_pool
 
 # Channels of the 3x3 convolutions of block1 to block4.
 BASE_CHANNELS = (64, 128, 256, 512)
@@ -112,12 +113,9 @@ def _pool(x, schedule: AtrousSchedule, config: ResNetConfig):
     stride, _ = schedule.step(2)
     if config.pool_padding == "same":
         return keras.layers.MaxPooling2D(3, stride, padding="same", name="pool1")(x)
-    # Zeros lose against any value, since x comes from a ReLU. Of the second row that
-    # "ceil" has behind, a pooling at odd sides takes no notice.
-    behind = 2 if config.pool_padding == "ceil" else 1
-    sides = (1, behind)
-    x = keras.layers.ZeroPadding2D((sides, sides), name="pool1_padding")(x)
-    return keras.layers.MaxPooling2D(3, stride, name="pool1")(x)
+    return padded_max_pool(
+        x, 3, stride=stride, padding=config.pool_padding, name="pool1"
+    )
 
 
 def _blocks(config: ResNetConfig) -> list[tuple[int, list[int]]]:

@@ -14,8 +14,8 @@ from deeplab_tf.backbones.backbone import Backbone
 from deeplab_tf.config.conv_style import ConvStyle
 from deeplab_tf.config.vgg import MEAN_RGB, VGGConfig
 from deeplab_tf.layers.atrous_conv import AtrousConv
-from deeplab_tf.layers.input_scaling import InputScaling
-from deeplab_tf.layers.max_pooling import AtrousMaxPool
+from deeplab_tf.layers.input_scaling import InputScaling, build_input_scaling
+from deeplab_tf.layers.max_pooling import AtrousMaxPool, padded_max_pool
 
 # 3x3 convolutions and their channels, conv1 to conv5, each with a pool behind it.
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
@@ -49,22 +49,17 @@ def build_vgg(config: VGGConfig, style: ConvStyle) -> Backbone:
         endpoints[name], strides[name] = x, schedule.stride
         return x
 
-    offset = tuple(-mean for mean in MEAN_RGB)
-    x = InputScaling(scale=1.0, offset=offset, name="input_scaling")(images)
+    x = _input_scaling(config)(images)
     for block, (convs, channels) in enumerate(BLOCKS, start=1):
         for i in range(1, convs + 1):
             _, rate = schedule.step(1)
             x = _conv(f"conv{block}_{i}", channels, 3, style=style, rate=rate)(x)
             add(f"conv{block}/conv{block}_{i}", x)
         stride, rate = schedule.step(2)
-        x = AtrousMaxPool(
-            config.pool_size,
-            stride=stride,
-            rate=rate if config.atrous_pooling else 1,
-            padding=config.padding,
-            name=f"pool{block}",
-        )(x)
+        x = _pool(x, block, config, stride=stride, rate=rate)
         add(f"pool{block}", x)
+    if config.average_pool_size is not None:
+        x = _average_pool(x, config.average_pool_size)
     if config.fc_channels is not None:
         _, rate = schedule.step(1)
         x = _fc6(config, config.fc_channels, style=style, rate=rate)(x)
@@ -75,6 +70,35 @@ def build_vgg(config: VGGConfig, style: ConvStyle) -> Backbone:
     return Backbone(
         input=images, endpoints=endpoints, strides=strides, features=x, taps=TAPS
     )
+
+
+def _input_scaling(config: VGGConfig) -> InputScaling:
+    if config.input_scaling is not None:
+        return build_input_scaling(config.input_scaling)
+    offset = tuple(-mean for mean in MEAN_RGB)
+    return InputScaling(scale=1.0, offset=offset, name="input_scaling")
+
+
+def _pool(x, block: int, config: VGGConfig, *, stride: int, rate: int):
+    name = f"pool{block}"
+    if config.padding == "ceil" and stride > 1:
+        return padded_max_pool(
+            x, config.pool_size, stride=stride, padding="ceil", name=name
+        )
+    return AtrousMaxPool(
+        config.pool_size,
+        stride=stride,
+        rate=rate if config.atrous_pooling else 1,
+        padding="valid" if config.padding == "valid" else "same",
+        name=name,
+    )(x)
+
+
+def _average_pool(x, size: int):
+    """Returns means of windows that reach beyond the border, where there are zeros."""
+    sides = ((size - 1) // 2, size // 2)
+    x = keras.layers.ZeroPadding2D((sides, sides), name="pool5a_padding")(x)
+    return keras.layers.AveragePooling2D(size, 1, name="pool5a")(x)
 
 
 def _fc6(

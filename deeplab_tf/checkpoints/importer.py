@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import numpy as np
 
+from deeplab_tf.config.pixel_scaling import PixelScaling
+
 
 def keep_axes(path: str) -> None:
     """Says of each of our variables that a source has its axes in our order."""
@@ -28,6 +30,8 @@ class NameRules:
             nothing of our heads.
         axes: path of one of our variables -> its axes in the source's order, as
             `numpy.transpose` takes them to make ours of it; None keeps the order.
+        input_scaling: what the source's first convolution sees of RGB pixels, if that
+            is known.
     """
 
     format: str
@@ -36,6 +40,7 @@ class NameRules:
     skipped: tuple[tuple[str, str], ...] = ()
     is_backbone: bool = False
     axes: Callable[[str], tuple[int, ...] | None] = keep_axes
+    input_scaling: PixelScaling | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,7 @@ class ImportReport:
         skipped: our variables that were left as they were, as asked.
         ignored: source tensors that were not used, as the rules allow.
         moving_averages: whether they are the moving averages of the weights.
+        notes: what was changed or left out of single tensors.
     """
 
     path: str
@@ -57,6 +63,7 @@ class ImportReport:
     skipped: tuple[str, ...]
     ignored: tuple[str, ...]
     moving_averages: bool = False
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = "Moving averages of the weights" if self.moving_averages else "Weights"
@@ -68,6 +75,7 @@ class ImportReport:
             f"  {len(self.ignored):5d} tensors of the checkpoint ignored"
             + _examples(self.ignored),
             "      0 variables missing from the checkpoint",
+            *(f"  {note}" for note in self.notes),
         ]
         return "\n".join(lines)
 
@@ -117,9 +125,7 @@ def import_weights(
         WeightsMismatchError: a weight is missing in the source, a shape differs, or a
             source tensor is neither used nor ignored. Nothing is assigned then.
     """
-    shapes = getattr(tensors, "shapes", None) or {
-        name: tuple(np.shape(value)) for name, value in tensors.items()
-    }
+    shapes = shapes_of(tensors)
     plan, skipped, missing, different = [], [], [], []
     used = set()
     for variable in model.weights:
@@ -164,6 +170,12 @@ def import_weights(
         skipped=tuple(skipped),
         ignored=tuple(sorted(ignored)),
     )
+
+
+def shapes_of(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
+    """Returns name -> shape, without reading the values if `tensors` knows it."""
+    shapes = getattr(tensors, "shapes", None)
+    return shapes or {name: tuple(np.shape(v)) for name, v in tensors.items()}
 
 
 def _check_value(

@@ -8,9 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from deeplab_tf.checkpoints import keras_names
-from deeplab_tf.checkpoints.importer import ImportReport, import_weights
-from deeplab_tf.checkpoints.slim_names import HEAD
+from deeplab_tf.checkpoints import adaptation, keras_names
+from deeplab_tf.checkpoints.importer import ImportReport
 from deeplab_tf.checkpoints.tensor_reader import TensorReader
 
 
@@ -35,10 +34,10 @@ def load_keras_application(
     """
     if isinstance(source, keras.Model):
         path = f"keras.applications {source.name}"
-        tensors: Mapping[str, np.ndarray] = _tensors_of(source)
+        tensors: Mapping[str, np.ndarray] = keras_names.tensors_of(source)
     elif os.fspath(source).endswith(".keras"):
         path = os.fspath(source)
-        tensors = _tensors_of(keras.saving.load_model(path, compile=False))
+        tensors = keras_names.tensors_of(keras.saving.load_model(path, compile=False))
     else:
         path = os.fspath(source)
         tensors = KerasWeightsReader(path)
@@ -46,21 +45,10 @@ def load_keras_application(
     if rules is None:
         raise ValueError(
             f"{path} is no network of keras.applications that a backbone here can "
-            "start from: those are ResNet50, 101 and 152, MobileNetV2 and MobileNetV3."
+            f"start from: those are {keras_names.FITTING}."
         )
-    return import_weights(model, tensors, rules, path=path, skip=HEAD)
-
-
-def _tensors_of(model: keras.Model) -> Mapping[str, np.ndarray]:
-    return keras_names.FoldedBiases(
-        {
-            keras_names.tensor_name(
-                layer.name, weight.name
-            ): keras.ops.convert_to_numpy(weight)
-            for layer in model.layers
-            for weight in layer.weights
-        }
-    )
+    skip = adaptation.skip_of_classifier(tensors, rules)
+    return adaptation.import_adapted(model, tensors, rules, path=path, skip=skip)
 
 
 class KerasWeightsReader(TensorReader):

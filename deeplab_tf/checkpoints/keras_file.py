@@ -6,10 +6,13 @@ import os
 import pathlib
 import tempfile
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 
+from deeplab_tf.checkpoints import keras_names
 from deeplab_tf.checkpoints.own_names import own_name
 from deeplab_tf.checkpoints.tensor_reader import TensorReader
 from deeplab_tf.config import serialization
@@ -52,6 +55,8 @@ def save_keras(
 class KerasFileReader(TensorReader):
     """The weights of a `.keras` file of ours, by the names of our checkpoints.
 
+    One of keras.applications has the names of that.
+
     Args:
         path: of the file.
 
@@ -68,7 +73,12 @@ class KerasFileReader(TensorReader):
             raise ValueError(
                 f"{self.path} cannot be read as a Keras file of a network here: {error}"
             ) from error
-        self._weights = {own_name(weight.path): weight for weight in model.weights}
+        weights = {own_name(weight.path): weight for weight in model.weights}
+        self._weights: Mapping[str, Any] = weights
+        if self.config is None:
+            theirs = keras_names.tensors_of(model)
+            if keras_names.find_rules(theirs) is not None:
+                self._weights = theirs
         self.shapes = {name: tuple(w.shape) for name, w in self._weights.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:

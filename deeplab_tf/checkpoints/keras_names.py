@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """The names of keras.applications, whose networks our backbones can start from.
 
-Reference: keras/src/applications/resnet.py, mobilenet_v2.py and mobilenet_v3.py.
+Reference: keras/src/applications/resnet.py, mobilenet_v2.py, mobilenet_v3.py and
+vgg16.py.
 """
 
 import functools
@@ -9,9 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
 from deeplab_tf.checkpoints.importer import NameRules
+from deeplab_tf.config.keras_applications import CAFFE_SCALING
 
 _VARIABLE = re.compile(
     r"^(.+?)/(kernel|depthwise_kernel|bias|"
@@ -21,6 +24,11 @@ _HEAD = re.compile(r"^(aspp|dense_prediction_cell|decoder|logits)(/|$)")
 _UNIT = re.compile(r"^block(\d)_unit_(\d+)_(?:conv(\d)|shortcut)$")
 _BLOCK = re.compile(r"^expanded_conv_(\d+)_(\w+)$")
 
+_VGG_CONV = re.compile(r"^conv(\d)_(\d)$")
+_VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2", "image_logits": "predictions"}
+# Files of the first Keras: block1_conv1_W_1 for block1_conv1/kernel.
+_FIRST_KERAS = re.compile(r"^\w+_([Wb])(?:_\d+)?$")
+
 _RESNET_BIAS = re.compile(r"^(conv\d\w*)_conv/bias$")
 
 # What the classifiers have behind our backbones.
@@ -28,6 +36,7 @@ _IGNORED = {
     "ResNet": (r"^(predictions|probs|fc1000)/",),
     "MobileNetV2": (r"^(Conv_1|Conv_1_bn|predictions)/",),
     "MobileNetV3": (r"^(conv_2|logits|predictions)/",),
+    "VGG16": (r"^(fc1|fc2|predictions)/",),
 }
 
 # One tensor that a family has, and which no other one has.
@@ -35,7 +44,12 @@ _MARKS = {
     "ResNet": "conv2_block1_1_bn/gamma",
     "MobileNetV2": "bn_Conv1/gamma",
     "MobileNetV3": "expanded_conv_project_bn/gamma",
+    "VGG16": "block5_conv3/kernel",
 }
+# What the first convolution sees where it is not known from the network.
+_INPUT_SCALING = {"VGG16": CAFFE_SCALING}
+# Those that a backbone here can start from.
+FITTING = "ResNet50, 101 and 152, MobileNetV2, MobileNetV3 and VGG16"
 _NOT_FITTING = {
     "block14_sepconv2_bn/gamma": (
         "Xception",
@@ -45,6 +59,10 @@ _NOT_FITTING = {
     "conv2_block1_preact_bn/gamma": (
         "ResNetV2",
         "its norms stand before the convolutions",
+    ),
+    "block5_conv4/kernel": (
+        "VGG19",
+        "its last blocks have four convolutions, and those of VGG-16 three",
     ),
 }
 
@@ -74,9 +92,21 @@ def tensor_name(layer: str, weight: str) -> str:
         weight: as `gamma:0`, perhaps behind the name of the layer.
     """
     variable = weight.rpartition("/")[2].partition(":")[0]
+    if match := _FIRST_KERAS.match(variable):
+        variable = {"W": "kernel", "b": "bias"}[match[1]]
     if "/" in layer or layer == "Conv":
         layer = layer.lower().replace("/batchnorm", "_bn").replace("/", "_")
     return f"{layer}/{variable.removeprefix('depthwise_')}"
+
+
+def tensors_of(model: keras.Model) -> "FoldedBiases":
+    """Returns the tensors of a model of keras.applications by layer and variable."""
+    weights = {
+        tensor_name(layer.name, weight.name): weight
+        for layer in model.layers
+        for weight in layer.weights
+    }
+    return FoldedBiases(weights)
 
 
 def find_rules(names: Iterable[str]) -> NameRules | None:
@@ -90,8 +120,7 @@ def find_rules(names: Iterable[str]) -> NameRules | None:
         if mark in names:
             raise ValueError(
                 f"keras.applications has {family} in a form that no backbone here "
-                f"has: {why}. Those that fit are ResNet50, 101 and 152, MobileNetV2 "
-                "and MobileNetV3."
+                f"has: {why}. Those that fit are {FITTING}."
             )
     for family, mark in _MARKS.items():
         if mark in names:
@@ -100,6 +129,7 @@ def find_rules(names: Iterable[str]) -> NameRules | None:
                 source_name=functools.partial(keras_name, layers=_LAYERS[family]),
                 ignored=_IGNORED[family],
                 is_backbone=True,
+                input_scaling=_INPUT_SCALING.get(family),
             )
     return None
 
@@ -159,8 +189,14 @@ def _mobilenet_v3_layers(layer: str) -> tuple[str, str]:
     return name, f"{name}_bn"
 
 
+def _vgg_layers(layer: str) -> tuple[str, str]:
+    name = _VGG_CONV.sub(r"block\1_conv\2", layer)
+    return _VGG_LAYERS.get(name, name), ""
+
+
 _LAYERS = {
     "ResNet": _resnet_layers,
     "MobileNetV2": _mobilenet_v2_layers,
     "MobileNetV3": _mobilenet_v3_layers,
+    "VGG16": _vgg_layers,
 }

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from deeplab_tf.checkpoints import (
+    adaptation,
     keras_names,
     own_names,
     slim_names,
@@ -21,7 +22,6 @@ from deeplab_tf.checkpoints.importer import (
     ImportReport,
     NameRules,
     WeightsMismatchError,
-    import_weights,
 )
 from deeplab_tf.checkpoints.readers import open_checkpoint
 from deeplab_tf.checkpoints.tensor_reader import TensorReader
@@ -58,7 +58,8 @@ def load_checkpoint(
         skip: regular expressions of our variable paths that keep their values:
             `^logits/` for another number of classes.
         allow_backbone: whether a checkpoint that holds nothing of any head, as that of
-            a classifier of whole images, sets the backbone alone.
+            a classifier of whole images, sets the backbone alone, and one of DeepLab v1
+            without MSc all but that of a network with it.
 
     Returns:
         What was assigned, skipped and ignored; its text is a summary.
@@ -99,10 +100,14 @@ def load_tensors(
     """
     path = path or reader.path
     rules = find_rules(reader, path=path)
-    is_backbone = rules.is_backbone or slim_names.is_backbone(reader)
-    if allow_backbone and is_backbone:
+    if allow_backbone and rules.is_backbone:
         log.warning("%s holds a backbone alone: the head stays as initialised.", path)
-        skip = slim_names.HEAD
+        skip = adaptation.skip_of_classifier(reader, rules)
+    elif allow_backbone and (
+        new := adaptation.skip_of_multi_scale(model, reader, rules)
+    ):
+        log.warning("%s has no MSc: it and the logits stay as initialised.", path)
+        skip = (*skip, *new)
     tensors: Mapping[str, np.ndarray] = reader
     if use_moving_averages is None:
         use_moving_averages = rules is own_names.OWN_RULES and any(
@@ -114,7 +119,7 @@ def load_tensors(
         tensors = tflite_names.UnfoldedNorm(reader, model, rules)
         rules = tflite_names.folded_rules(rules)
     try:
-        report = import_weights(model, tensors, rules, path=path, skip=skip)
+        report = adaptation.import_adapted(model, tensors, rules, path=path, skip=skip)
     except WeightsMismatchError as error:
         fitting = slim_options.guess_options(reader.shapes)
         if error.is_classifier or not fitting:
@@ -144,7 +149,8 @@ def find_rules(names: Iterable[str], *, path: str) -> NameRules:
     if tflite_names.OWN.rstrip("/") in scopes:
         return tflite_names.OWN_TFLITE_RULES
     if (scope := slim_names.find_scope(names)) is not None:
-        return slim_names.slim_rules(scope)
+        is_backbone = slim_names.is_backbone(names)
+        return slim_names.slim_rules(scope, is_backbone=is_backbone)
     if (network := torch_networks.find_network(names)) is not None:
         return network.rules
     if (rules := keras_names.find_rules(names)) is not None:

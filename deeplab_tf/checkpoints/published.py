@@ -3,7 +3,12 @@
 
 import difflib
 
-from deeplab_tf.checkpoints import model_garden, model_zoo, torchvision_zoo
+from deeplab_tf.checkpoints import (
+    kazuto1011_zoo,
+    model_garden,
+    model_zoo,
+    torchvision_zoo,
+)
 from deeplab_tf.checkpoints.published_checkpoint import PublishedCheckpoint
 
 _PUBLISHED = {
@@ -11,6 +16,7 @@ _PUBLISHED = {
     for published in (
         *model_zoo.CHECKPOINTS,
         *torchvision_zoo.CHECKPOINTS,
+        *kazuto1011_zoo.CHECKPOINTS,
         *model_garden.CHECKPOINTS,
     )
 }

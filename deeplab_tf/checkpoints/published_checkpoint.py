@@ -31,6 +31,7 @@ class Score:
         output_stride: of the network in that measurement; None: it is not reported.
         scales: whose probabilities were averaged.
         flip: whether those of mirrored images were averaged in.
+        crf: whether a dense CRF came behind the network.
     """
 
     percent: float
@@ -39,6 +40,7 @@ class Score:
     output_stride: int | None = None
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
+    crf: bool = False
 
     def __str__(self) -> str:
         parts = [f"{self.percent:.2f} {self.metric} on {self.split}"]
@@ -48,6 +50,8 @@ class Score:
             parts.append(f"scales {self.scales[0]:g} to {self.scales[-1]:g}")
         if self.flip:
             parts.append("mirrored")
+        if self.crf:
+            parts.append("with a dense CRF")
         return ", ".join(parts)
 
 

@@ -36,6 +36,8 @@ SINGLE_FILES = {
     ".h5": ("deeplab_tf.checkpoints.keras_applications", "KerasWeightsReader"),
 }
 
+_CAFFE = ".caffemodel"
+
 _RUN_CHECKPOINT = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 # How a file in TensorFlow's table format ends, which V1 checkpoints have.
@@ -169,6 +171,14 @@ def find_prefix(path: str | os.PathLike[str]) -> str:
         return text
     if text.endswith(tuple(SINGLE_FILES)) and os.path.isfile(text):
         return text
+    if text.endswith(_CAFFE) and os.path.isfile(text):
+        raise ValueError(
+            f"{text} is a file of Caffe, which is not read here: no package that is "
+            "still kept reads one. kazuto1011/deeplab-pytorch has the weights of "
+            "DeepLabv2 on ResNet-101 as a .pth file, and its convert.py makes .pth "
+            "files of init.caffemodel and train2_iter_20000.caffemodel without Caffe; "
+            "those are read here. For VGG-16 take slim's or keras.applications'."
+        )
     if os.path.isfile(text):
         raise ValueError(
             f"{text} is no TensorFlow checkpoint: there is no {text}.index beside it, "

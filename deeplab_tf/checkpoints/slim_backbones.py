@@ -14,7 +14,7 @@ _MOBILENET = (
 _VGG = (
     (r"^image_logits/", "{scope}/fc8/"),
     (r"^(conv\d)_(\d)/", r"{scope}/\1/\1_\2/"),
-    (r"^(fc\d)/", r"{scope}/\1/"),
+    (r"^(fc\d(_\d+)?)/", r"{scope}/\1/"),
 )
 _RESNET_STEM = (r"^(conv1(_\d)?)/", r"{scope}/\1/")
 _RESNET_UNIT = r"^(block\d)_(unit_\d+)_(\w+?)/"

@@ -9,6 +9,8 @@ import numpy as np
 
 from deeplab_tf.checkpoints.importer import NameRules
 from deeplab_tf.checkpoints.slim_backbones import BACKBONES, CLASSIFIERS
+from deeplab_tf.config.pixel_scaling import PixelScaling
+from deeplab_tf.config.vgg import MEAN_RGB
 
 MOVING_AVERAGE = "/ExponentialMovingAverage"
 
@@ -43,14 +45,26 @@ VARIABLES = (
 # Its length is the number of classes.
 LOGITS_BIAS = "logits/semantic/biases"
 
+# MSc of DeepLab v1.
+MULTI_SCALE = r"^(image|pool\d)_(conv|fc)/"
 # Our variables behind the backbone, and what a checkpoint calls them.
-HEAD = ("^logits/", "^aspp/", "^dense_prediction_cell", "^decoder/")
+HEAD = (
+    "^logits/",
+    "^aspp/",
+    "^dense_prediction_cell",
+    "^decoder/",
+    MULTI_SCALE,
+)
 _HEAD_TENSORS = (
     r"^logits/",
     r"^(aspp\d+|image_pooling|concat_projection)(_\w+)?/",
     r"^meta_architecture",
     r"^decoder/",
+    MULTI_SCALE,
 )
+
+# slim's preprocessing/vgg_preprocessing.py.
+_VGG_PIXELS = PixelScaling(mean=MEAN_RGB)
 
 _IGNORED = (
     r"^global_step$",
@@ -60,8 +74,8 @@ _IGNORED = (
     r"/(\w+_)?quant/",
     MOVING_AVERAGE + "$",
     *CLASSIFIERS,
-    # What slim's ResNet subtracts from pixels; here it is a number of the network.
-    r"^resnet_v1_\d+/mean_rgb$",
+    # What slim's networks subtract from pixels; here it is a number of the network.
+    r"^(resnet_v1_\d+|vgg_16)/mean_rgb$",
 )
 
 
@@ -79,13 +93,20 @@ def slim_name(path: str, *, scope: str) -> str:
     return path
 
 
-def slim_rules(scope: str) -> NameRules:
-    """Returns the rules of the networks with the backbone of a scope."""
+def slim_rules(scope: str, *, is_backbone: bool = False) -> NameRules:
+    """Returns the rules of the networks with the backbone of a scope.
+
+    Args:
+        scope: one of `BACKBONES`.
+        is_backbone: whether they are of a classifier of whole images by slim.
+    """
     return NameRules(
         format="research/deeplab",
         source_name=functools.partial(slim_name, scope=scope),
         ignored=_IGNORED,
         skipped=tuple(zip(HEAD, _HEAD_TENSORS, strict=True)),
+        is_backbone=is_backbone,
+        input_scaling=_VGG_PIXELS if is_backbone and scope == "vgg_16" else None,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from deeplab_tf.checkpoints.importer import NameRules
+from deeplab_tf.checkpoints.importer import NameRules, shapes_of
 from deeplab_tf.checkpoints.slim_names import VARIABLES
 
 # What a converter puts behind the scope of a layer: its operation, or a constant of it.
@@ -108,7 +108,7 @@ class UnfoldedNorm(Mapping[str, np.ndarray]):
         self._constants: dict[str, float] = {}
         norms = _find_norms(model, rules)
         wanted = {rules.source_name(weight.path) for weight in model.weights}
-        for name, shape in _shapes(tensors).items():
+        for name, shape in shapes_of(tensors).items():
             scope, _, kind = name.rpartition("/")
             if kind not in ("biases", "folded_bias"):
                 self._add(name, name, shape)
@@ -159,8 +159,3 @@ def _find_norms(
                     {rules.source_name(path): x for path, x in constants.items()},
                 )
     return found
-
-
-def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
-    shapes = getattr(tensors, "shapes", None)
-    return shapes or {name: tuple(np.shape(v)) for name, v in tensors.items()}

@@ -11,6 +11,7 @@ from deeplab_tf.checkpoints import kazuto1011_names, torchvision_names, vainf_na
 from deeplab_tf.checkpoints.importer import NameRules
 from deeplab_tf.checkpoints.torch_names import Modules, torch_axes, torch_name
 from deeplab_tf.config.kazuto1011 import KAZUTO1011
+from deeplab_tf.config.pixel_scaling import CAFFE_SCALING
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.config.torchvision import TORCHVISION
 from deeplab_tf.config.vainf import VAINF
@@ -41,11 +42,11 @@ class TorchNetwork:
     """What the names of a state dict say.
 
     Attributes:
-        name: of the network, as its source has it; of the backbone, if it is a
-            classifier of whole images.
+        name: of the network, as its source has it; of the backbone, if a training
+            starts from it.
         rules: names, layouts and what is ignored.
         config: of the network, with the number of classes that it was published with;
-            None of a classifier of whole images.
+            None of a backbone.
         classes: the tensor with one value for each class; "" without a config.
     """
 
@@ -116,7 +117,8 @@ def find_network(names: Iterable[str]) -> TorchNetwork | None:
             return _segmentation_network(names, head)
     for prefix in ("base.", ""):
         if f"{prefix}layer1.conv1.conv.weight" in names:
-            return _kazuto1011_network(prefix)
+            is_backbone = f"{prefix}fc.weight" in names
+            return _kazuto1011_network(prefix, is_backbone=is_backbone)
     for mark, (prefix, ignored) in _CLASSIFIERS.items():
         if mark in names:
             backbone, modules = _find_backbone(names, prefix)
@@ -196,8 +198,11 @@ def _segmentation_network(names: set[str], head: _Head) -> TorchNetwork:
     )
 
 
-def _kazuto1011_network(prefix: str) -> TorchNetwork:
-    """Returns kazuto1011's network; with a prefix it is that of three scales."""
+def _kazuto1011_network(prefix: str, *, is_backbone: bool) -> TorchNetwork:
+    """Returns kazuto1011's network; with a prefix it is that of three scales.
+
+    A backbone is what it trains from: Caffe's init.caffemodel, by its convert.py.
+    """
     rules = NameRules(
         format="kazuto1011/deeplab-pytorch",
         source_name=functools.partial(
@@ -206,10 +211,14 @@ def _kazuto1011_network(prefix: str) -> TorchNetwork:
             prefix=prefix,
             head=functools.partial(kazuto1011_names.classifier_modules, prefix=prefix),
         ),
-        ignored=_IGNORED,
+        ignored=(*_IGNORED, rf"^{re.escape(prefix)}fc\."),
         skipped=kazuto1011_names.DEEPLAB_V2_PARTS,
+        is_backbone=is_backbone,
         axes=torch_axes,
+        input_scaling=CAFFE_SCALING,
     )
+    if is_backbone:
+        return TorchNetwork(name="DeepLabV1_ResNet101", rules=rules)
     name = f"DeepLabV2_ResNet101{'_MSC' if prefix else ''}"
     return TorchNetwork(
         name=name,

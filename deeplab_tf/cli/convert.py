@@ -48,6 +48,12 @@ def define_flags() -> None:
         "Take the moving averages of the weights; where it is not given, those of a "
         "run here that kept them, and none of research/deeplab.",
     )
+    absl_flags.DEFINE_boolean(
+        "allow_backbone",
+        False,
+        "Take a classifier of whole images, too: the head stays random, and a training "
+        "starts from what is written.",
+    )
     absl_flags.DEFINE_string(
         "recipe", None, "Recipe whose network a file has that does not say."
     )
@@ -72,7 +78,9 @@ def run() -> None:
     from deeplab_tf.cli.network import open_network
 
     with open_network(
-        checkpoint, use_moving_averages=flags.FLAGS.use_moving_averages
+        checkpoint,
+        use_moving_averages=flags.FLAGS.use_moving_averages,
+        allow_backbone=flags.FLAGS.allow_backbone,
     ) as network:
         print(network.report)
         config = network.config

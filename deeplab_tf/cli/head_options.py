@@ -8,7 +8,12 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from deeplab_tf.config.aspp import ASPPConfig, ClassifierConfig, DecoderConfig
+from deeplab_tf.config.aspp import (
+    ASPPConfig,
+    ClassifierConfig,
+    DecoderConfig,
+    FullyConnectedClassifierConfig,
+)
 from deeplab_tf.config.dense_prediction_cell import (
     CELLS,
     CellBranch,
@@ -134,11 +139,27 @@ def pyramid_from_options(
     return dataclasses.replace(base, scales=scales, merge=merge)
 
 
-def classifier_from_options(options: Mapping[str, Any]) -> ClassifierConfig:
+def check_head_is_kept(options: Mapping[str, Any], config: ModelConfig) -> None:
+    """Raises ValueError if an option would give another head to DeepLab v1."""
+    for name, value in options_of_head(config).items():
+        if options[name] != value:
+            raise ValueError(
+                f"--{name}={options[name]} is no option of DeepLab v1: leave it out."
+            )
+
+
+def classifier_from_options(
+    options: Mapping[str, Any], base: ClassifierConfig
+) -> ClassifierConfig:
     """Returns the classifier: behind an ASPP it is 1x1, as in the original.
 
+    Args:
+        options: the original's.
+        base: what holds where there is no option.
+
     Raises:
-        ValueError: a larger kernel is asked for where there are no rates for it.
+        ValueError: a larger kernel is asked for where there are no rates for it, or
+            VGG-16's ASPP is to be another head.
     """
     rates = () if options["aspp_with_batch_norm"] else options["atrous_rates"] or ()
     kernel_size = options["logits_kernel_size"]
@@ -147,6 +168,15 @@ def classifier_from_options(options: Mapping[str, Any]) -> ClassifierConfig:
             f"--logits_kernel_size={kernel_size} is for a network whose logits have "
             "atrous rates: give --atrous_rates and --aspp_with_batch_norm=false, or "
             "leave it at 1."
+        )
+    if isinstance(base, FullyConnectedClassifierConfig):
+        if options["aspp_with_batch_norm"] or options["decoder_output_stride"]:
+            raise ValueError(
+                "VGG-16's ASPP, whose branches have an fc6 and an fc7, goes with "
+                "neither --aspp_with_batch_norm nor --decoder_output_stride."
+            )
+        return dataclasses.replace(
+            base, kernel_size=kernel_size, atrous_rates=tuple(rates)
         )
     return ClassifierConfig(kernel_size=kernel_size, atrous_rates=tuple(rates))
 

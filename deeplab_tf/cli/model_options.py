@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from deeplab_tf.cli import head_options
-from deeplab_tf.config.aspp import ASPPConfig, DecoderConfig
+from deeplab_tf.config.aspp import ASPPConfig, ClassifierConfig, DecoderConfig
 from deeplab_tf.config.backbone import BACKBONES, BackboneConfig
 from deeplab_tf.config.conv_style import ConvStyle
+from deeplab_tf.config.deeplab_v1 import DeepLabV1Config
 from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import HEAD_STYLE, DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
@@ -143,6 +144,7 @@ def change_config(
     if stride and stride != old and given.get("atrous_rates") is None:
         config = change_output_stride(config, stride)
         options = options_of(config)
+        parts = dataclasses.replace(parts, backbone=config.backbone)
     return _config_from_options(options | given, parts)
 
 
@@ -150,6 +152,7 @@ def change_config(
 class ModelParts:
     """What of a configuration has no flag, and is kept when flags change it."""
 
+    config: ModelConfig | None = None
     backbone: BackboneConfig = MobileNetV2Config()
     aspp: ASPPConfig | DensePredictionCellConfig = ASPPConfig()
     decoder: DecoderConfig = DecoderConfig()
@@ -160,6 +163,7 @@ class ModelParts:
     def of(cls, config: ModelConfig) -> "ModelParts":
         """Returns the parts of a configuration."""
         return cls(
+            config=config,
             backbone=config.backbone,
             aspp=getattr(config, "aspp", None) or ASPPConfig(),
             decoder=getattr(config, "decoder", None) or DecoderConfig(),
@@ -208,14 +212,21 @@ def _config_from_options(options: Mapping[str, Any], parts: ModelParts) -> Model
             options, parts.image_pyramid
         ),
     }
-    classifier = head_options.classifier_from_options(options)
+    if isinstance(parts.config, DeepLabV1Config):
+        head_options.check_head_is_kept(options, parts.config)
+        del common["image_pyramid"]
+        return dataclasses.replace(parts.config, **common)
+    classifier = head_options.classifier_from_options(
+        options, getattr(parts.config, "classifier", ClassifierConfig())
+    )
     aspp = head_options.aspp_from_options(options, parts.aspp)
     decoder = head_options.decoder_from_options(options, parts.decoder)
     if decoder is not None:
         return DeepLabV3PlusConfig(
             aspp=aspp, decoder=decoder, classifier=classifier, **common
         )
-    if classifier.atrous_rates:
+    is_v2 = isinstance(parts.config, DeepLabV2Config) and aspp is None
+    if classifier.atrous_rates or is_v2:
         return DeepLabV2Config(classifier=classifier, **common)
     return DeepLabV3Config(aspp=aspp, **common)
 

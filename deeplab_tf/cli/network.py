@@ -62,6 +62,7 @@ def open_network(
     base: ModelConfig | None = None,
     num_classes: int | None = None,
     use_moving_averages: bool | None = None,
+    allow_backbone: bool = False,
 ) -> Iterator[Network]:
     """Builds and loads the network of a checkpoint.
 
@@ -75,6 +76,7 @@ def open_network(
             takes those of its classifier.
         use_moving_averages: whether to load the moving averages of the weights; None
             loads them of a run here that kept them.
+        allow_backbone: whether a classifier of whole images sets the backbone alone.
 
     Yields:
         The network; an archive is unpacked only so long.
@@ -118,7 +120,11 @@ def open_network(
         name = os.fspath(path) if os.path.isfile(path) else reader.path
         with pretrained_flags.naming(name):
             report = load_tensors(
-                model, reader, path=name, use_moving_averages=use_moving_averages
+                model,
+                reader,
+                path=name,
+                use_moving_averages=use_moving_averages,
+                allow_backbone=allow_backbone,
             )
         yield Network(
             model=model,

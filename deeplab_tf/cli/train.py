@@ -162,7 +162,14 @@ def _warn_of_random_weights(recipe: Recipe, workdir: str) -> None:
         return
     if flags.is_given("pretrained"):
         return
-    if latest_checkpoint(workdir) is None:
+    if latest_checkpoint(workdir) is not None:
+        return
+    if recipe.model.backbone.variant == "vgg_16":
+        log.warning(
+            "All weights are random and VGG-16 has no batch norm, so that little will "
+            "be learned: give --tf_initial_checkpoint."
+        )
+    else:
         log.warning(
             "Batch norm is frozen and all weights are random, so that little will be "
             "learned: give --tf_initial_checkpoint, or --fine_tune_batch_norm=true to "

@@ -145,6 +145,36 @@ class ClassifierConfig:
             )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FullyConnectedClassifierConfig(ClassifierConfig):
+    """Classifiers that stand behind an fc6 and an fc7 of their own: VGG-16's ASPP.
+
+    Reference: DeepLabv2 (arXiv:1606.00915), figure 7b; its train.prototxt.
+
+    Attributes:
+        kernel_size: side of the kernels of fc6; fc7 and fc8, the classifier, are 1x1.
+        atrous_rates: of fc6, one branch for each; the results of fc8 are summed.
+        channels: of fc6 and fc7.
+        dropout_rate: share of the values of fc6 and of fc7 that training drops.
+    """
+
+    kernel_size: int = 3
+    atrous_rates: tuple[int, ...] = (6, 12, 18, 24)
+    channels: int = 1024
+    dropout_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.atrous_rates:
+            raise ValueError("Each branch has an atrous rate: give at least one.")
+        if self.channels < 1:
+            raise ValueError(f"channels must be at least 1, got {self.channels}.")
+        if not 0 <= self.dropout_rate < 1:
+            raise ValueError(
+                f"dropout_rate must lie in [0, 1), got {self.dropout_rate}."
+            )
+
+
 def check_place(name: str, place: str) -> None:
     """Raises ValueError unless `place` says where something is concatenated."""
     if place not in PLACES:

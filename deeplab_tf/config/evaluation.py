@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from deeplab_tf.config.dense_crf import DenseCRFConfig
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
@@ -18,6 +20,8 @@ class EvaluationConfig:
             keeps it. Atrous rates change with it.
         upsample_logits: whether logits are resized to the image before the argmax, or
             labels after it, which is faster and shows blocks.
+        crf: the fully connected CRF that refines the result, at the size of the
+            image; None: none. Validations of a training leave it out.
     """
 
     crop_size: tuple[int, int] = (513, 513)
@@ -27,6 +31,7 @@ class EvaluationConfig:
     batch_size: int = 1
     output_stride: int | None = None
     upsample_logits: bool = True
+    crf: DenseCRFConfig | None = None
 
     def __post_init__(self) -> None:
         if not self.scales or min(self.scales) <= 0:

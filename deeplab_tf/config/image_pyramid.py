@@ -21,11 +21,15 @@ class ImagePyramidConfig:
         rounding: of the scaled sides: "corners" is int((side - 1) * scale + 1), as in
             research/deeplab; "floor" is int(side * scale), with each pixel exactly
             `scale` times as far from the edge, as PyTorch's scale_factor has it.
+        own_sizes: whether each scale's logits leave the network at their own size; if
+            not, at that of the merged ones, as in research/deeplab. It matters to the
+            loss alone.
     """
 
     scales: tuple[float, ...] = (0.5, 0.75, 1.0)
     merge: str = "max"
     rounding: str = "corners"
+    own_sizes: bool = False
 
     def __post_init__(self) -> None:
         if not self.scales or min(self.scales) <= 0:

@@ -1,7 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """The networks of keras.applications, in our configurations.
 
-Reference: keras/src/applications/resnet.py, mobilenet_v2.py and mobilenet_v3.py.
+Reference: keras/src/applications/resnet.py, mobilenet_v2.py, mobilenet_v3.py and
+vgg16.py.
 """
 
 from deeplab_tf.config.conv_style import ConvStyle
@@ -10,6 +11,7 @@ from deeplab_tf.config.mobilenet_v3 import MobileNetV3Config
 from deeplab_tf.config.pixel_scaling import PixelScaling
 from deeplab_tf.config.resnet import ResNetConfig
 from deeplab_tf.config.styled_backbone import StyledBackbone
+from deeplab_tf.config.vgg import VGG_STYLE, VGGConfig
 
 # keras/src/applications/imagenet_utils.py, mode "caffe", which gives it as BGR.
 CAFFE_SCALING = PixelScaling(mean=(123.68, 116.779, 103.939), channels="bgr")
@@ -49,6 +51,17 @@ def keras_mobilenet_v3(size: str, depth_multiplier: float = 1.0) -> StyledBackbo
     return StyledBackbone(backbone=backbone, style=_MOBILENET_V3_STYLE)
 
 
+def keras_vgg() -> StyledBackbone:
+    """Returns VGG16 of keras.applications, up to fc7."""
+    backbone = VGGConfig(
+        output_stride=32,
+        padding="valid",
+        fc_channels=4096,
+        input_scaling=CAFFE_SCALING,
+    )
+    return StyledBackbone(backbone=backbone, style=VGG_STYLE)
+
+
 # The name there -> configuration.
 KERAS_APPLICATIONS = {
     "ResNet50": keras_resnet(50),
@@ -57,4 +70,5 @@ KERAS_APPLICATIONS = {
     "MobileNetV2": keras_mobilenet_v2(),
     "MobileNetV3Large": keras_mobilenet_v3("large"),
     "MobileNetV3Small": keras_mobilenet_v3("small"),
+    "VGG16": keras_vgg(),
 }

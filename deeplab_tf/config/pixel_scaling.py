@@ -33,3 +33,7 @@ class PixelScaling:
             )
         if min(self.deviation) <= 0:
             raise ValueError(f"deviation must be positive, got {self.deviation}.")
+
+
+# The mean of all networks that DeepLab trained with Caffe, v1 and v2.
+CAFFE_SCALING = PixelScaling(mean=(122.675, 116.669, 104.008), channels="bgr")

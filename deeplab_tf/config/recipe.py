@@ -8,15 +8,17 @@ import typing
 from typing import Any
 
 from deeplab_tf.config.data import DataConfig
+from deeplab_tf.config.deeplab_v1 import DeepLabV1Config
 from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.train import TrainConfig
+from deeplab_tf.config.vgg import VGGConfig
 
 log = logging.getLogger(__name__)
 
-ModelConfig = DeepLabV2Config | DeepLabV3Config | DeepLabV3PlusConfig
+ModelConfig = DeepLabV1Config | DeepLabV2Config | DeepLabV3Config | DeepLabV3PlusConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,8 @@ class Recipe:
         """
         recipe = self
         rates_given = keep_rates or any(
-            a.split("=")[0].strip().endswith("atrous_rates") for a in assignments
+            a.split("=")[0].strip().endswith(("atrous_rates", "fc6_rate"))
+            for a in assignments
         )
         for assignment in assignments:
             path, separator, text = assignment.partition("=")
@@ -78,10 +81,16 @@ def rescale_rates(model: ModelConfig, output_stride: int) -> ModelConfig:
     same part of the image (DeepLabv3, arXiv:1706.05587, section 3.3).
     """
     old = model.backbone.output_stride
+
+    def rescale(rate: int) -> int:
+        return max(1, rate * old // output_stride)
+
     backbone = dataclasses.replace(model.backbone, output_stride=output_stride)
+    if isinstance(backbone, VGGConfig) and backbone.fc6_rate is not None:
+        backbone = dataclasses.replace(backbone, fc6_rate=rescale(backbone.fc6_rate))
     changes: dict[str, Any] = {"backbone": backbone}
     for name, part in _parts_with_rates(model).items():
-        rates = tuple(max(1, rate * old // output_stride) for rate in part.atrous_rates)
+        rates = tuple(rescale(rate) for rate in part.atrous_rates)
         changes[name] = dataclasses.replace(part, atrous_rates=rates)
     return dataclasses.replace(model, **changes)
 
@@ -107,6 +116,14 @@ def change_output_stride(model: ModelConfig, output_stride: int) -> ModelConfig:
                 model.backbone.output_stride,
                 part.atrous_rates,
             )
+    old_rate, rate = (getattr(m.backbone, "fc6_rate", None) for m in (model, changed))
+    if rate != old_rate:
+        log.info(
+            "Output stride %d instead of %d: the rate of fc6 becomes %d.",
+            output_stride,
+            model.backbone.output_stride,
+            rate,
+        )
     return changed
 
 

@@ -31,6 +31,7 @@ class PolySchedule:
         power: exponent; DeepLab takes 0.9.
         end_learning_rate: rate from the end of the decay on.
         decay_steps: length of the decay; 0 is the length of the training.
+        update_every_steps: steps for which the rate stays before it is computed anew.
         slow_start: the first steps.
     """
 
@@ -38,7 +39,14 @@ class PolySchedule:
     power: float = 0.9
     end_learning_rate: float = 0.0
     decay_steps: int = 0
+    update_every_steps: int = 1
     slow_start: SlowStart = SlowStart()
+
+    def __post_init__(self) -> None:
+        if self.update_every_steps < 1:
+            raise ValueError(
+                f"update_every_steps must be at least 1, got {self.update_every_steps}."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,6 +110,15 @@ class MomentumConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class CaffeMomentumConfig(MomentumConfig):
+    """Caffe's momentum: a = m a + rate g; w = w - a.
+
+    It differs where the rate changes: what was accumulated keeps the rates that it was
+    computed with.
+    """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AdamConfig:
     """Adam, and with a weight decay of its own AdamW (arXiv:1711.05101).
 
@@ -157,6 +174,8 @@ class TrainConfig:
         last_layer_gradient_multiplier: factor on the gradients of the last layers.
         last_layers_contain_logits_only: whether these are the logits alone, or all
             that follows the backbone.
+        frozen_paths: patterns of the paths of variables that are not trained, as
+            `(^|/)(gamma|beta)$`.
         fine_tune_batch_norm: whether batch norm uses and updates batch statistics.
         precision: "float32", "mixed_bfloat16" or "mixed_float16".
         seed: seeds initialisation, order, augmentation and dropout.
@@ -182,6 +201,7 @@ class TrainConfig:
     moving_average_decay: float = 0.0
     last_layer_gradient_multiplier: float = 1.0
     last_layers_contain_logits_only: bool = False
+    frozen_paths: tuple[str, ...] = ()
     fine_tune_batch_norm: bool = True
     precision: str = "float32"
     seed: int = 1

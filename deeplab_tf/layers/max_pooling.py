@@ -1,5 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
-"""Max pooling at a rate."""
+"""Max pooling at a rate, and padded as other frameworks do."""
 
 import keras
 from keras import ops
@@ -96,6 +96,29 @@ class AtrousMaxPool(keras.layers.Layer):
             "rate": self.rate,
             "padding": self.padding,
         }
+
+
+def padded_max_pool(x, pool_size: int, *, stride: int, padding: str, name: str):
+    """Pools behind an activation that leaves nothing negative.
+
+    Args:
+        x: [B, H, W, C], all at least 0, since zeros are what pads it.
+        pool_size: height and width of the window; odd.
+        stride: step of the window, in pixels.
+        padding: "explicit" is half a window at all sides, as in PyTorch; "ceil" rounds
+            the size up besides, as Caffe does.
+        name: of the layer.
+
+    Returns:
+        [B, h, w, C].
+    """
+    before = behind = (pool_size - 1) // 2
+    if padding == "ceil":
+        # What a whole number of strides leaves over, a pooling takes no notice of.
+        behind += stride - 1
+    sides = (before, behind)
+    x = keras.layers.ZeroPadding2D((sides, sides), name=f"{name}_padding")(x)
+    return keras.layers.MaxPooling2D(pool_size, stride, name=name)(x)
 
 
 def _cut(x, axis: int, start: int | None, stop: int | None):

@@ -18,6 +18,7 @@ from deeplab_tf.layers.dense_prediction_cell import DensePredictionCell
 from deeplab_tf.layers.image_pooling import ImagePooling
 from deeplab_tf.layers.separable_conv import SeparableConv
 from deeplab_tf.layers.squeeze_excite import SqueezeExcite
+from deeplab_tf.layers.summed_classifier import SummedClassifier
 
 
 def count_model(model: keras.Model, *, image_size: tuple[int, int]) -> int:
@@ -41,9 +42,11 @@ def count_model(model: keras.Model, *, image_size: tuple[int, int]) -> int:
         # A network inside a network: that of one scale of an image pyramid.
         if isinstance(layer, keras.Model):
             total += count_model(layer, image_size=shapes[1:3])
-        else:
-            total += count_layer(layer, shapes)
-        return layer(*args, **kwargs)
+            return layer(*args, **kwargs)
+        # Only the call gives a layer its weights.
+        outputs = layer(*args, **kwargs)
+        total += count_layer(layer, shapes)
+        return outputs
 
     # A clone, with weights of its own, is called with a size that is known.
     image = keras.Input((*image_size, 3), batch_size=1)
@@ -56,7 +59,7 @@ def count_layer(layer: keras.layers.Layer, input_shape) -> int:
 
     Args:
         layer: a built layer.
-        input_shape: [B, H, W, C], all known; for a decoder, the list of them.
+        input_shape: [B, H, W, C], all known; of several inputs, the list of them.
 
     Raises:
         ValueError: the layer has weights and it is not known how they are used.
@@ -124,6 +127,11 @@ def _count_atrous_classifier(layer, input_shape) -> int:
     return sum(count_layer(branch, input_shape) for branch in layer.branches)
 
 
+def _count_summed_classifier(layer, input_shape) -> int:
+    branches = zip(layer.branches, input_shape, strict=True)
+    return sum(count_layer(branch, shape) for branch, shape in branches)
+
+
 def _count_dense_prediction_cell(layer, input_shape) -> int:
     shape = (*input_shape[:-1], layer.config.filters)
     total = count_layer(
@@ -168,6 +176,7 @@ _COUNTERS = {
     SqueezeExcite: _count_squeeze_excite,
     ASPP: _count_aspp,
     AtrousClassifier: _count_atrous_classifier,
+    SummedClassifier: _count_summed_classifier,
     DensePredictionCell: _count_dense_prediction_cell,
     Decoder: _count_decoder,
 }

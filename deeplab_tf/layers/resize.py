@@ -75,12 +75,16 @@ def floor_dimension(dim, scale: float):
     return ops.cast(ops.cast(dim, "float64") * scale, "int32")
 
 
-def resize_nearest(images, size):
-    """Resizes to the nearest pixel; the corner pixels stay where they are.
+def resize_nearest(images, size, *, convention: str = "align_corners"):
+    """Resizes to the nearest pixel.
+
+    With aligned corners a label map of 8 n + 1 pixels, brought to n + 1, is the pixels
+    0, 8, 16, ...: Caffe's subsampling by 8.
 
     Args:
         images: [B, H, W, C] of any number type.
         size: (height, width), ints or integer scalars.
+        convention: where it samples, as `ConvStyle.resize` tells.
 
     Returns:
         [B, height, width, C] of the type of `images`.
@@ -89,10 +93,14 @@ def resize_nearest(images, size):
         import tensorflow as tf
 
         return tf.raw_ops.ResizeNearestNeighbor(
-            images=images, size=_size_tensor(size), align_corners=True
+            images=images,
+            size=_size_tensor(size),
+            align_corners=convention == "align_corners",
+            half_pixel_centers=convention == "half_pixel",
         )
-    images = ops.take(images, _nearest_indices(images.shape[1], size[0]), axis=1)
-    return ops.take(images, _nearest_indices(images.shape[2], size[1]), axis=2)
+    rows = _nearest_indices(images.shape[1], size[0], convention)
+    columns = _nearest_indices(images.shape[2], size[1], convention)
+    return ops.take(ops.take(images, rows, axis=1), columns, axis=2)
 
 
 def _size_tensor(size):
@@ -130,7 +138,12 @@ def _scaling_matrix(source, scale: float):
     return ops.maximum(1.0 - ops.abs(positions[:, None] - sources), 0.0)
 
 
-def _nearest_indices(source: int, target: int):
+def _nearest_indices(source: int, target: int, convention: str):
     """Returns the [target] source indices; halves round up, as TensorFlow does."""
-    indices = ops.cast(ops.floor(_positions(source, target) + 0.5), "int32")
-    return ops.minimum(indices, source - 1)
+    if convention == "align_corners":
+        positions = _positions(source, target) + 0.5
+    else:
+        centre = 0.5 if convention == "half_pixel" else 0.0
+        pixels = ops.arange(target, dtype="float32")
+        positions = (pixels + centre) * (source / target)
+    return ops.minimum(ops.cast(ops.floor(positions), "int32"), source - 1)

@@ -29,8 +29,8 @@ class SoftmaxCrossEntropy:
         hard_example_mining_steps: steps over which the share falls linearly from 1 to
             `top_k_fraction`; 0 takes it at once.
         upsample_logits: whether logits are brought to the size of the labels; if not,
-            labels are brought to the size of the logits.
-        resize: where logits are sampled then, as `ConvStyle.resize` tells.
+            labels are brought to the size of the logits: to the nearest pixel.
+        resize: where logits, or labels, are sampled then, as `ConvStyle.resize` tells.
 
     Reference: research/deeplab, utils/train_utils.py,
     add_softmax_cross_entropy_loss_for_each_scale.
@@ -104,9 +104,9 @@ class SoftmaxCrossEntropy:
             size = ops.shape(labels)[1:3]
             logits = resize_bilinear(logits, size, convention=self.resize)
         else:
-            labels = _resize_labels(labels, logits)
+            labels = self._resize_labels(labels, logits)
             if batch_labels is not None:
-                batch_labels = _resize_labels(batch_labels, logits)
+                batch_labels = self._resize_labels(batch_labels, logits)
         num_classes = logits.shape[-1]
         losses = ops.reshape(pixel_losses(labels, logits), (-1,))
         labels = ops.reshape(labels, (-1,))
@@ -125,6 +125,11 @@ class SoftmaxCrossEntropy:
             return loss
         counting = labels if batch_labels is None else batch_labels
         return _mean(losses, ops.not_equal(counting, self.ignore_label))
+
+    def _resize_labels(self, labels, logits):
+        """Returns labels [B, H, W] at the size of the logits."""
+        size = ops.shape(logits)[1:3]
+        return resize_nearest(labels[..., None], size, convention=self.resize)[..., 0]
 
     def _hard_losses(self, losses, step):
         """Returns the largest losses, of shape [K], or [N] with zeros for the rest."""
@@ -145,11 +150,6 @@ class SoftmaxCrossEntropy:
         # JAX has no top_k of a number that changes from step to step.
         is_kept = ops.arange(num_pixels, dtype="int32") >= num_pixels - k
         return ops.where(is_kept, ops.sort(losses), 0.0)
-
-
-def _resize_labels(labels, logits):
-    """Returns labels [B, H, W] at the size of the logits."""
-    return resize_nearest(labels[..., None], ops.shape(logits)[1:3])[..., 0]
 
 
 def _num_pixels(labels):

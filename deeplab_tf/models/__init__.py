@@ -5,16 +5,19 @@ from collections.abc import Callable
 
 import keras
 
+from deeplab_tf.config.deeplab_v1 import DeepLabV1Config
 from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.image_classifier import ImageClassifierConfig
+from deeplab_tf.models.deeplab_v1 import build_deeplab_v1
 from deeplab_tf.models.deeplab_v2 import build_deeplab_v2
 from deeplab_tf.models.deeplab_v3 import build_deeplab_v3
 from deeplab_tf.models.deeplab_v3plus import build_deeplab_v3plus
 from deeplab_tf.models.image_classifier import build_image_classifier
 
 _BUILDERS: dict[type, Callable[..., keras.Model]] = {
+    DeepLabV1Config: build_deeplab_v1,
     DeepLabV2Config: build_deeplab_v2,
     DeepLabV3Config: build_deeplab_v3,
     DeepLabV3PlusConfig: build_deeplab_v3plus,
@@ -23,7 +26,8 @@ _BUILDERS: dict[type, Callable[..., keras.Model]] = {
 
 
 def build_model(
-    config: DeepLabV2Config
+    config: DeepLabV1Config
+    | DeepLabV2Config
     | DeepLabV3Config
     | DeepLabV3PlusConfig
     | ImageClassifierConfig,

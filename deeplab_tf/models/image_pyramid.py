@@ -75,9 +75,10 @@ def build_scales(
     )([images, *logits])
     outputs = {"semantic": merged}
     if len(resized) > 1:
+        of_scales = logits if pyramid.own_sizes else resized
         outputs |= {
             f"semantic/{scale:g}": x
-            for scale, x in zip(pyramid.scales, resized, strict=True)
+            for scale, x in zip(pyramid.scales, of_scales, strict=True)
         }
     return keras.Model(images, outputs, name=name)
 

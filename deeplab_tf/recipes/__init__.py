@@ -2,7 +2,17 @@
 """Published results as configurations: one file a data set."""
 
 from deeplab_tf.config.recipe import Recipe
-from deeplab_tf.recipes import ade20k, camvid, cityscapes, shapes, voc2012
+from deeplab_tf.recipes import (
+    ade20k,
+    camvid,
+    cityscapes,
+    coco_stuff,
+    pascal_context,
+    pascal_person_part,
+    shapes,
+    voc2012,
+    voc2012_v1_v2,
+)
 
 _RECIPES = {
     recipe.name: recipe
@@ -10,8 +20,12 @@ _RECIPES = {
         *ade20k.RECIPES,
         *camvid.RECIPES,
         *cityscapes.RECIPES,
+        *coco_stuff.RECIPES,
+        *pascal_context.RECIPES,
+        *pascal_person_part.RECIPES,
         *shapes.RECIPES,
         *voc2012.RECIPES,
+        *voc2012_v1_v2.RECIPES,
     )
 }
 

@@ -12,6 +12,7 @@ from deeplab_tf.config.recipe import Recipe
 from deeplab_tf.config.train import PolySchedule, TrainConfig
 from deeplab_tf.config.xception import XceptionConfig
 from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
+from deeplab_tf.recipes import voc2012_v1_v2
 from deeplab_tf.recipes.voc2012 import WEIGHT_DECAY, deeplab_v3plus
 
 # research/deeplab, g3doc/cityscapes.md: crop, steps and output stride, for Xception-65.
@@ -96,7 +97,24 @@ DEEPLAB_V3_MOBILENET_V2 = dataclasses.replace(
     ),
 )
 
+DEEPLAB_V2_RESNET_ASPP = dataclasses.replace(
+    voc2012_v1_v2.DEEPLAB_V2_RESNET_ASPP,
+    name="deeplab_v2_resnet_101_aspp_cityscapes",
+    source="DeepLabv2 (arXiv:1606.00915), section 4.4 and table 8; training of "
+    "kazuto1011/deeplab-pytorch. Assumed: crop, batch, steps and learning rate of "
+    "VOC 2012",
+    expected="70.4 mean IoU on the test server with the CRF",
+    model=dataclasses.replace(
+        voc2012_v1_v2.DEEPLAB_V2_RESNET_ASPP.model, num_classes=19
+    ),
+    data=dataclasses.replace(
+        voc2012_v1_v2.SCALED_DATA, dataset="cityscapes", train_split="train"
+    ),
+    evaluation=EVALUATION,
+)
+
 RECIPES = (
+    DEEPLAB_V2_RESNET_ASPP,
     DEEPLAB_V3PLUS_XCEPTION_65,
     DEEPLAB_V3PLUS_XCEPTION_65_NO_IMAGE_POOLING,
     DEEPLAB_V3_XCEPTION_65,

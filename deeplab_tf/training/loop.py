@@ -77,7 +77,7 @@ class TrainLoop:
             warn_of_two_weight_decays(config)
         with self.strategy.scope():
             self.optimizer = optimizer or optimizers.build_optimizer(config)
-            self.optimizer.build(model.trainable_variables)
+            self.optimizer.build(optimizers.trained_variables(model, config=config))
             self._train_step = TrainStep(
                 model,
                 config=config,

@@ -113,7 +113,9 @@ def build_optimizer(config: train_config.TrainConfig) -> keras.optimizers.Optimi
     """
     rate = schedules.LearningRate(config.schedule, total_steps=config.steps)
     rule = config.optimizer
-    if isinstance(rule, train_config.MomentumConfig):
+    if isinstance(rule, train_config.CaffeMomentumConfig):
+        optimizer = keras.optimizers.SGD(rate, momentum=rule.momentum)
+    elif isinstance(rule, train_config.MomentumConfig):
         optimizer = Momentum(rate, momentum=rule.momentum)
     elif isinstance(rule, train_config.AdamConfig):
         # Keras adds epsilon where TensorFlow 1 does ("epsilon hat" of the paper).
@@ -135,6 +137,34 @@ def build_optimizer(config: train_config.TrainConfig) -> keras.optimizers.Optimi
     if config.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def trained_variables(
+    model: keras.Model, *, config: train_config.TrainConfig
+) -> list[keras.Variable]:
+    """Returns the trainable variables of a network that a training changes.
+
+    Args:
+        model: the network.
+        config: says which paths are frozen.
+
+    Raises:
+        ValueError: a pattern is found in no path, or all variables are frozen.
+    """
+    variables = model.trainable_variables
+    frozen = set()
+    for pattern in config.frozen_paths:
+        found = {v.path for v in variables if re.search(pattern, v.path)}
+        if not found:
+            raise ValueError(
+                f"No variable's path has the pattern {pattern!r} of frozen_paths; they "
+                f"are called as {variables[0].path} and {variables[-1].path}."
+            )
+        frozen |= found
+    trained = [variable for variable in variables if variable.path not in frozen]
+    if not trained:
+        raise ValueError(f"frozen_paths leaves nothing to train: {frozen}.")
+    return trained
 
 
 def factor_of(path: str, *, rules, default: float) -> float:

@@ -100,6 +100,8 @@ def learning_rate(schedule: Schedule, *, step, total_steps: int):
 
 def _poly(schedule: train_config.PolySchedule, step, decay_steps: int):
     """Returns the poly rate, `step` counted from the end of the slow start."""
+    if schedule.update_every_steps > 1:
+        step = step - step % schedule.update_every_steps
     share = ops.minimum(step, decay_steps) / decay_steps
     span = schedule.learning_rate - schedule.end_learning_rate
     return span * ops.power(1.0 - share, schedule.power) + schedule.end_learning_rate

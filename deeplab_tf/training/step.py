@@ -57,12 +57,13 @@ class TrainStep:
         self._loss = loss
         self._optimizer = optimizer
         self._strategy = strategy
+        self._variables = optimizers.trained_variables(model, config=config)
         self._num_parts = config.gradient_accumulation
         self.number = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.bad_number = tf.Variable(NO_STEP, dtype=tf.int64, trainable=False)
         if self._num_parts > 1:
             _check_knows_parts(loss)
-            self._sum = GradientSum(model.trainable_variables)
+            self._sum = GradientSum(self._variables)
         self.moving_average: MovingAverage | None = None
         if config.moving_average_decay:
             self.moving_average = MovingAverage(
@@ -149,7 +150,7 @@ class TrainStep:
 
     def _gradients(self, images, targets, **batch_targets):
         """Returns a replica's gradients, loss scale included, and its losses."""
-        variables = self._model.trainable_variables
+        variables = self._variables
         # The only places that know of replicas: this one, and `_apply`.
         num_replicas = self._strategy.num_replicas_in_sync
         with tf.GradientTape() as tape:
@@ -169,7 +170,7 @@ class TrainStep:
 
     def _apply(self, gradients):
         """Updates the weights; returns a replica's share of the gradients' norm."""
-        variables = self._model.trainable_variables
+        variables = self._variables
         num_replicas = self._strategy.num_replicas_in_sync
         clip_norm = self._config.clip_norm
         norm = tf.zeros(())

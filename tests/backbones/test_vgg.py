@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """VGG-16: rates, the fully connected layers, and the recorded network."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,17 +10,9 @@ import pytest
 from deeplab_tf.backbones.vgg import build_vgg
 from deeplab_tf.checkpoints.importer import import_weights
 from deeplab_tf.checkpoints.slim_names import slim_rules
-from deeplab_tf.config.vgg import VGG_STYLE, VGGConfig
+from deeplab_tf.config import vgg
+from deeplab_tf.config.vgg import CAFFE_POOL5, VGG_STYLE, VGGConfig
 from tests import contracts, goldens
-
-LARGE_FOV = {
-    "output_stride": 8,
-    "pool_size": 3,
-    "atrous_pooling": False,
-    "fc_channels": 1024,
-    "fc6_kernel_size": 3,
-    "fc6_rate": 12,
-}
 
 
 def build(**options):
@@ -29,8 +23,8 @@ def model_of(backbone):
     return keras.Model(backbone.input, dict(backbone.endpoints))
 
 
-def rates_of(**options):
-    model = model_of(build(**options))
+def rates_of(backbone):
+    model = model_of(backbone)
     return {x.name: x.rate for x in model.layers if getattr(x, "rate", 1) > 1}
 
 
@@ -48,12 +42,12 @@ CONV5 = ("conv5_1", "conv5_2", "conv5_3")
 )
 def test_strides_become_rates(output_stride, expected):
     options = {"output_stride": output_stride, "fc_channels": 8}
-    assert rates_of(**options, fc6_kernel_size=3) == expected
+    assert rates_of(build(**options, fc6_kernel_size=3)) == expected
 
 
 def test_large_field_of_view_is_that_of_deeplab_v1():
-    backbone = build(**LARGE_FOV)
-    assert rates_of(**LARGE_FOV) == dict.fromkeys(CONV5, 2) | {"fc6": 12}
+    backbone = build_vgg(vgg.LARGE_FOV, VGG_STYLE)
+    assert rates_of(backbone) == dict.fromkeys(CONV5, 2) | {"fc6": 12}
     model = model_of(backbone)
     assert tuple(model.get_layer("fc6").kernel.shape) == (3, 3, 512, 1024)
     assert tuple(model.get_layer("fc7").kernel.shape) == (1, 1, 1024, 1024)
@@ -68,6 +62,52 @@ def test_mean_pixel_becomes_zero():
     pixel = np.array(VGGConfig().padding_pixel, "float32").reshape((1, 1, 1, 3))
     np.testing.assert_allclose(scaling(pixel), np.zeros((1, 1, 1, 3)), atol=1e-5)
     assert VGGConfig().padding_pixel == (123.68, 116.779, 103.939)
+
+
+def test_pixels_are_scaled_as_in_caffe():
+    scaling = model_of(build_vgg(CAFFE_POOL5, VGG_STYLE)).get_layer("input_scaling")
+    pixel = np.array((122.675, 116.669, 105.008), "float32").reshape((1, 1, 1, 3))
+    # Blue comes first.
+    np.testing.assert_allclose(scaling(pixel).numpy().ravel(), (1, 0, 0), atol=1e-5)
+    assert CAFFE_POOL5.padding_pixel == (122.675, 116.669, 104.008)
+
+
+@pytest.mark.parametrize(
+    ("padding", "sizes"),
+    [("same", (25, 13, 7, 7, 7)), ("ceil", (26, 14, 8, 8, 8))],
+)
+def test_pools_of_caffe_round_up(padding, sizes):
+    config = dataclasses.replace(CAFFE_POOL5, padding=padding)
+    outputs = model_of(build_vgg(config, VGG_STYLE)).compute_output_spec(
+        keras.KerasTensor((1, 50, 50, 3))
+    )
+    assert [outputs[f"pool{i}"].shape[1] for i in range(1, 6)] == list(sizes)
+
+
+def test_pools_of_caffe_are_the_same_at_sides_of_eight_and_one():
+    models = []
+    for padding in ("same", "ceil"):
+        config = dataclasses.replace(CAFFE_POOL5, padding=padding)
+        models.append(model_of(build_vgg(config, VGG_STYLE)))
+        contracts.draw_weights(models[-1])
+    images = contracts.draw_image(33, 41)
+    same, ceil = (model(images)["pool5"] for model in models)
+    np.testing.assert_array_equal(same, ceil)
+
+
+def test_average_pool_counts_zeros_beyond_the_border():
+    config = dataclasses.replace(CAFFE_POOL5, average_pool_size=3)
+    backbone = build_vgg(config, VGG_STYLE)
+    outputs = {"pool5": backbone.endpoints["pool5"], "pool5a": backbone.features}
+    model = keras.Model(backbone.input, outputs)
+    contracts.draw_weights(model)
+    found = {
+        k: np.asarray(v)[0] for k, v in model(contracts.draw_image(33, 33)).items()
+    }
+    corner = found["pool5"][:2, :2].sum(axis=(0, 1)) / 9
+    np.testing.assert_allclose(found["pool5a"][0, 0], corner, rtol=1e-5)
+    inner = found["pool5"][:3, 1:4].mean(axis=(0, 1))
+    np.testing.assert_allclose(found["pool5a"][1, 2], inner, rtol=1e-5)
 
 
 def test_classifier_drops_odd_last_rows():
@@ -88,6 +128,8 @@ def test_classifier_drops_odd_last_rows():
         ({"fc6_rate": 0}, "fc6_rate must be at least 1, got 0"),
         ({"fc_channels": 0}, "fc_channels must be at least 1, got 0"),
         ({"padding": "explicit"}, "padding must be one of .* got 'explicit'"),
+        ({"padding": "ceil"}, "padding 'ceil' needs an odd pool_size, .* got 2"),
+        ({"average_pool_size": 0}, "average_pool_size must be at least 1, got 0"),
         ({"padding": "valid"}, "whose output_stride is 32, got 16"),
         ({"dropout_rate": 1.0}, r"dropout_rate must lie in \[0, 1\), got 1.0"),
     ],

@@ -13,12 +13,16 @@ from deeplab_tf.checkpoints.importer import WeightsMismatchError
 from deeplab_tf.checkpoints.keras_applications import load_keras_application
 from deeplab_tf.checkpoints.load import load_checkpoint
 from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.deeplab_v1 import DeepLabV1Config
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
+from deeplab_tf.config.image_classifier import ImageClassifierConfig
 from deeplab_tf.config.keras_applications import (
+    CAFFE_SCALING,
     KERAS_APPLICATIONS,
     keras_mobilenet_v2,
     keras_mobilenet_v3,
 )
+from deeplab_tf.config.vgg import CAFFE_POOL5, VGGConfig
 from deeplab_tf.models import build_model
 from tests import contracts
 
@@ -90,6 +94,67 @@ def test_mobilenet_v3_gives_its_features(size, width):
 
 
 @pytest.fixture(scope="module")
+def vgg16(tmp_path_factory):
+    """Returns files of a VGG16 for 64 x 64 pixels, an image and its probabilities."""
+    theirs = APPLICATIONS.VGG16(weights=None, input_shape=(64, 64, 3), classes=10)
+    generator = np.random.default_rng(0)
+    for weight in theirs.weights:
+        inputs = np.prod(weight.shape[:-1])
+        # Of He's initialisation, so that activations keep their size.
+        size = (2 / inputs) ** 0.5 if weight.name == "kernel" else 0.1
+        value = generator.standard_normal(weight.shape, "float32")
+        weight.assign(value * np.float32(size))
+    last = theirs.get_layer("predictions").kernel
+    last.assign(last * 0.005)
+    image = contracts.draw_image(64, 64).astype("float32")
+    pixels = APPLICATIONS.vgg16.preprocess_input(image.copy())
+    folder = tmp_path_factory.mktemp("vgg16")
+    for ending in ("h5", "keras"):
+        theirs.save(folder / f"vgg16.{ending}")
+    return folder, image, np.asarray(theirs(pixels))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+@pytest.mark.parametrize("channels", ["bgr", "rgb"])
+def test_vgg_gives_its_probabilities(ending, channels, vgg16):
+    folder, image, expected = vgg16
+    options = {"output_stride": 32, "padding": "valid", "fc_channels": 4096}
+    if channels == "bgr":
+        options["input_scaling"] = CAFFE_SCALING
+    backbone = VGGConfig(**options, fc6_kernel_size=2)
+    model = build_model(ImageClassifierConfig(backbone=backbone, num_classes=10))
+    report = load_checkpoint(model, folder / f"vgg16.{ending}")
+    assert report.notes == (
+        ()
+        if channels == "bgr"
+        else ("conv1_1/kernel: inputs reversed from BGR to RGB",)
+    )
+    found = keras.ops.softmax(model(image)["classes"])
+    assert expected.std() > 0.01
+    assert expected.max() < 0.9
+    contracts.assert_close(found, expected, tolerance=1e-5)
+
+
+@pytest.mark.slow
+def test_vgg_without_its_last_layers_leaves_them_as_they_are(tmp_path):
+    path = tmp_path / "vgg16_notop.h5"
+    theirs = APPLICATIONS.VGG16(weights=None, include_top=False)
+    theirs.save(path)
+    backbone = dataclasses.replace(CAFFE_POOL5, fc_channels=8, fc6_kernel_size=3)
+    network = build_model(DeepLabV1Config(backbone=backbone))
+    report = load_checkpoint(network, path, allow_backbone=True)
+    assert {name.partition("/")[0] for name in report.skipped} == {
+        "fc6",
+        "fc7",
+        "logits",
+    }
+    np.testing.assert_array_equal(
+        network.get_layer("conv5_3").kernel, theirs.get_layer("block5_conv3").kernel
+    )
+
+
+@pytest.fixture(scope="module")
 def small():
     return make("MobileNetV3Small")
 
@@ -141,6 +206,7 @@ def test_damaged_file_is_told(tmp_path):
     ("name", "message"),
     [
         ("block14_sepconv2_bn/gamma", "it pools where the Xception of DeepLab"),
+        ("block5_conv4/kernel", "those of VGG-16 three"),
         ("conv2_block1_preact_bn/gamma", "its norms stand before the convolutions"),
     ],
 )
@@ -170,6 +236,8 @@ def test_other_models_of_keras_are_told(small):
             "expanded_conv/depthwise/BatchNorm/gamma:0",
             "expanded_conv_depthwise_bn/gamma",
         ),
+        ("block1_conv1", "block1_conv1_W_1:0", "block1_conv1/kernel"),
+        ("fc1", "fc1_b_1:0", "fc1/bias"),
         (
             "block_1_depthwise",
             "block_1_depthwise/depthwise_kernel:0",

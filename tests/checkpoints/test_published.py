@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deeplab_tf.checkpoints import model_zoo, torchvision_zoo
+from deeplab_tf.checkpoints import kazuto1011_zoo, model_zoo, torchvision_zoo
 from deeplab_tf.checkpoints.published import get_published, list_pretrained
 from deeplab_tf.checkpoints.published_checkpoint import (
     CHECKPOINT,
@@ -81,9 +81,10 @@ def test_every_recorded_file_is_there(reference):
     zoo, _, rest = text.partition("## 2. ")
     files = {name for name in re.findall(r"`([\w.-]+\.tar\.gz)`", zoo)}
     _, _, torch = rest.partition("## 4. ")
-    torch = torch.partition("## 5. ")[0]
+    torch, _, others = torch.partition("## 5. ")
     files |= set(re.findall(r"`(deeplabv3_\w+-\w+\.pth)`", torch))
-    assert len(files) == 24 + 3
+    files |= set(re.findall(r"`(deeplabv2_\w+-\w+-\d+\.pth)`", others))
+    assert len(files) == 24 + 3 + 3
     assert files <= {published.file_name for published in ALL}
 
 
@@ -101,7 +102,7 @@ def test_entry_is_consistent(published):
         info = get_dataset_info(published.dataset)
         assert info.num_classes == published.num_classes
         assert info.ignore_label == published.ignore_label
-    if published.format == TORCH:
+    if published.name.startswith("torchvision_"):
         digits = re.fullmatch(r".+-([0-9a-f]{8})\.pth", published.file_name)[1]
         assert published.sha256_prefix == digits
 
@@ -123,6 +124,21 @@ def test_network_is_that_of_its_recipe_and_the_recipe_names_its_score(published)
             assert f"{score.percent:g}" in recipe.expected
 
 
+def test_kazuto1011_is_complete_with_its_figures():
+    found = {
+        published.name.rpartition("_")[2]: (
+            published.num_classes,
+            *(score.percent for score in published.scores),
+        )
+        for published in kazuto1011_zoo.CHECKPOINTS
+    }
+    assert found == {
+        "vocaug": (21, 76.65, 77.93),
+        "cocostuff10k": (182, 34.8, 35.6),
+        "cocostuff164k": (182, 39.1, 39.7),
+    }
+
+
 def test_every_network_of_the_zoo_with_a_recipe_names_it():
     without = {p.name for p in model_zoo.CHECKPOINTS if p.model and not p.recipe}
     assert without == {
@@ -139,13 +155,16 @@ def test_contents_are_those_of_the_zoo():
     assert get_published("xception_65_imagenet").contents == (CHECKPOINT,)
     assert TFLITE_FILE in get_published("mobilenetv2_coco_voc_trainaug_8bit").contents
     assert {p.format for p in model_zoo.CHECKPOINTS} == {TF1}
-    assert {p.format for p in torchvision_zoo.CHECKPOINTS} == {TORCH}
+    torch = (*torchvision_zoo.CHECKPOINTS, *kazuto1011_zoo.CHECKPOINTS)
+    assert {p.format for p in torch} == {TORCH}
 
 
 def test_score_is_text():
     score = Score(percent=77.33, output_stride=8, scales=(0.5, 1.75), flip=True)
     assert str(score) == "77.33 mean IoU on val, stride 8, scales 0.5 to 1.75, mirrored"
     assert str(Score(percent=70.6)) == "70.60 mean IoU on val"
+    with_crf = Score(percent=77.93, crf=True)
+    assert str(with_crf) == "77.93 mean IoU on val, with a dense CRF"
 
 
 def test_strides_are_those_of_the_scores():

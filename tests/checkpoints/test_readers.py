@@ -258,6 +258,13 @@ def test_file_that_is_no_checkpoint_is_named(v1_file, content):
         find_prefix(v1_file)
 
 
+def test_file_of_caffe_says_what_to_take_in_its_place(tmp_path):
+    path = tmp_path / "init.caffemodel"
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"file of Caffe, .* convert.py makes .pth"):
+        find_prefix(path)
+
+
 def test_damaged_v1_checkpoint_is_named(v1_file):
     with open(v1_file, "r+b") as file:
         file.seek(10)

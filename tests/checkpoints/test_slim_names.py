@@ -10,9 +10,10 @@ from deeplab_tf.checkpoints.slim_names import (
     slim_name,
     slim_rules,
 )
+from deeplab_tf.config.deeplab_v1 import MULTI_SCALE_PLACES as PLACES
 from deeplab_tf.models import build_model
 from tests import goldens
-from tests.models.model_cases import NETWORKS, config_of
+from tests.models.model_cases import NETWORKS, WITHOUT_OPTIONS, config_of
 
 NORM = tuple(f"BatchNorm/{n}" for n in ("gamma", "beta", "moving_mean"))
 NORM += ("BatchNorm/moving_variance",)
@@ -42,11 +43,22 @@ ATROUS = V3 + separable(*BRANCHES)
 PROJECTION = normed("decoder/feature_projection0")
 TWO_PROJECTIONS = PROJECTION + normed("decoder/feature_projection0_1")
 CONCAT = separable("decoder/decoder_conv0", "decoder/decoder_conv1")
+
+
 # What the original's model.py builds behind the backbone, by hand.
-SUMMED = biased(*(f"logits/semantic{suffix}" for suffix in ("", "_1", "_2")))
+def summed(branches):
+    return biased("logits/semantic", *(f"logits/semantic_{i}" for i in branches))
+
+
+SUMMED = summed((1, 2))
 BRANCHES_OF_CELL = separable(*(f"meta_architecture/branch{i}" for i in range(5)))
 CELL = BRANCHES_OF_CELL + normed("meta_architecture/concat_projection")
+MULTI_SCALE = [f"{x}_{y}" for x in PLACES for y in ("conv", "fc")]
 HEADS = {
+    # research/deeplab has no VGG: these names are ours.
+    "v1_large_fov": LOGITS,
+    "v1_msc": biased(*MULTI_SCALE) + summed(range(1, 6)),
+    "v2_vgg_aspp": summed(range(1, 4)),
     "v2": SUMMED,
     "v3_cell": CELL + LOGITS,
     "v3_cell_pyramid": CELL
@@ -102,6 +114,10 @@ HEADS = {
     + LOGITS,
 }
 for same, as_name in {
+    "v1_7x7": "v1_large_fov",
+    "v1_msc_full_size": "v1_msc",
+    "v2_vgg_large_fov": "v1_large_fov",
+    "v2_vgg_aspp_pyramid": "v2_vgg_aspp",
     "v2_kernel_1": "v2",
     "v2_pyramid": "v2",
     "v3_pyramid": "v3",
@@ -134,6 +150,8 @@ ONE_OF_EACH = (
 def test_variables_of_the_head_have_the_original_names(name):
     model = build_model(config_of(name))
     scope = "resnet_v1_18" if name == "v3plus_resnet" else "MobilenetV2"
+    if name in WITHOUT_OPTIONS:
+        scope = "vgg_16"
     names = [slim_name(weight.path, scope=scope) for weight in model.weights]
     assert len(set(names)) == len(names)
     head = [name for name in names if not name.startswith(f"{scope}/")]
@@ -168,6 +186,7 @@ def test_variables_of_the_head_have_the_original_names(name):
         ),
         ("conv5_3/bias", "vgg_16/conv5/conv5_3/biases"),
         ("fc6/kernel", "vgg_16/fc6/weights"),
+        ("fc7_2/bias", "vgg_16/fc7_2/biases"),
         ("conv1/kernel", "resnet_v1_50/conv1/weights"),
         ("conv1_3/norm/beta", "resnet_v1_50/conv1_3/BatchNorm/beta"),
         (

@@ -8,7 +8,7 @@ from deeplab_tf.checkpoints.slim_options import format_options, guess_options
 from deeplab_tf.cli.model_options import build_config
 from deeplab_tf.models import build_model
 from tests import goldens
-from tests.models.model_cases import NETWORKS, config_of
+from tests.models.model_cases import OPTIONS, config_of
 
 RECORDED = (
     *goldens.MOBILENET_V2,
@@ -38,7 +38,7 @@ def test_flags_of_recorded_networks_give_their_tensors(name, reference):
     assert shapes_of(config, golden.scope) == recorded
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_flags_of_heads_give_their_tensors(name):
     scope = "resnet_v1_18" if name == "v3plus_resnet" else "MobilenetV2"
     expected = shapes_of(config_of(name), scope)

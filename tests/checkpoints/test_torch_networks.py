@@ -87,6 +87,8 @@ CLASSIFIERS = {
         "features.16.0.weight",
     ],
     "mobilenet_v3_small": ["features.1.block.0.0.weight", "features.12.0.weight"],
+    # What kazuto1011's convert.py makes of Caffe's init.caffemodel.
+    "DeepLabV1_ResNet101": ["layer1.conv1.conv.weight", "fc.weight"],
 }
 
 

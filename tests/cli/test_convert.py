@@ -15,6 +15,7 @@ from deeplab_tf.cli.network import open_network
 from deeplab_tf.config.pixel_scaling import PixelScaling
 from deeplab_tf.models import build_model
 from tests import contracts
+from tests.checkpoints.tf_checkpoints import slim_vgg, write_checkpoint
 from tests.cli.command import parsed_flags, run_command
 from tests.cli.tf1_checkpoint import write_tf1_checkpoint
 
@@ -105,6 +106,28 @@ def test_both_paths_must_be_given(argument):
     result = run_command("convert", argument)
     assert result.code == 1
     assert "--export_path must be given" in result.err
+
+
+@pytest.mark.slow
+def test_classifier_becomes_what_a_training_starts_from(tmp_path):
+    tensors = slim_vgg(channels=2048, kernel_size=3)
+    prefix = write_checkpoint(tmp_path / "vgg_16.ckpt", tensors)
+    path = tmp_path / "large_fov.keras"
+    arguments = [
+        f"--checkpoint_path={prefix}",
+        f"--export_path={path}",
+        "--recipe=deeplab_v1_vgg_16_large_fov_voc2012",
+    ]
+    result = run_command("convert", *arguments)
+    assert result.code == 1
+    assert "missing from the checkpoint" in result.err
+    result = run_command("convert", *arguments, "--allow_backbone")
+    assert result.code == 0, result.err
+    assert "fc6/kernel: every 2nd filter of 3x3x512x2048" in result.out
+    np.testing.assert_array_equal(
+        KerasFileReader(path)["model/fc7/kernel"],
+        tensors["vgg_16/fc7/weights"][:, :, ::2, ::2],
+    )
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
 # Licensed under the Apache License, Version 2.0.
 """Options of heads that the table of networks does not reach."""
 
+import dataclasses
 import json
 
 import pytest
 
 from deeplab_tf.cli.head_options import read_cell
 from deeplab_tf.cli.model_options import build_config, change_config, options_of
+from deeplab_tf.config import deeplab_v1, deeplab_v2
 from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.dense_prediction_cell import CELLS, format_cell
+from deeplab_tf.config.recipe import rescale_rates
 
 NAME = "dense_prediction_cell_branch5_top1_cityscapes"
 SUMMED = {"aspp_with_batch_norm": False, "atrous_rates": (6, 12)}
@@ -84,6 +87,56 @@ def test_an_image_pyramid_may_be_given_to_a_checkpoint():
     config = change_config(build_config({}), given, from_checkpoint=True)
     assert config.image_pyramid.scales == (0.5, 1.0)
     assert config.image_pyramid.merge == "average"
+
+
+PAPERS = {
+    **{f"v1_{name}": config for name, config in deeplab_v1.VARIANTS.items()},
+    **{f"v2_{name}": config for name, config in deeplab_v2.VARIANTS.items()},
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_networks_of_v1_and_v2_stay_without_flags(name):
+    assert change_config(PAPERS[name], {}) == PAPERS[name]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_networks_of_v1_and_v2_take_classes_and_output_stride(name):
+    given = {"num_classes": 5, "output_stride": 16}
+    changed = change_config(PAPERS[name], given)
+    expected = dataclasses.replace(rescale_rates(PAPERS[name], 16), num_classes=5)
+    assert changed == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        (
+            "v1_DeepLab-MSc",
+            {"decoder_output_stride": (4,)},
+            r"--decoder_output_stride=\(4,\) is no option of DeepLab v1",
+        ),
+        (
+            "v1_DeepLab-MSc",
+            {"image_pyramid": (0.5, 1.0)},
+            r"--image_pyramid=\(0.5, 1.0\) is no option of DeepLab v1",
+        ),
+        (
+            "v1_DeepLab",
+            {"model_variant": "resnet_v1_50"},
+            "its backbone is a VGGConfig with fc_channels, got ResNetConfig",
+        ),
+        (
+            "v2_VGG-16 ASPP-S",
+            {"decoder_output_stride": (4,)},
+            "VGG-16's ASPP, whose branches have an fc6 and an fc7, goes with neither",
+        ),
+    ],
+    ids=str,
+)
+def test_another_head_is_refused(name, given, message):
+    with pytest.raises(ValueError, match=message):
+        change_config(PAPERS[name], given)
 
 
 def test_a_pyramid_of_the_image_alone_is_none():

@@ -16,7 +16,7 @@ from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.nasnet import NASNetConfig
 from deeplab_tf.config.resnet import RESNET_STYLE
 from deeplab_tf.config.xception import BOUNDED_XCEPTION_STYLE, XCEPTION_STYLE
-from tests.models.model_cases import NETWORKS, config_of
+from tests.models.model_cases import NETWORKS, OPTIONS, config_of
 
 
 def test_defaults_are_the_released_network():
@@ -28,12 +28,12 @@ def test_decoder_makes_deeplab_v3plus():
     assert build_config(given) == DeepLabV3PlusConfig()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", OPTIONS)
 def test_options_describe_the_configuration(name):
     config = config_of(name)
     assert build_config(options_of(config)) == config
     options = options_of(config)
-    for option, value in NETWORKS[name].items():
+    for option, value in OPTIONS[name].items():
         assert options[option] == value
 
 

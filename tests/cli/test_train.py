@@ -11,6 +11,7 @@ from deeplab_tf.checkpoints.readers import open_checkpoint
 from deeplab_tf.cli import model_options, train
 from deeplab_tf.cli.recipe_flags import build_recipe
 from deeplab_tf.models import build_model
+from deeplab_tf.recipes import get_recipe
 from deeplab_tf.training import checkpointing
 from tests.checkpoints.tf_checkpoints import write_v1_checkpoint
 from tests.cli.command import parsed_flags, run_command
@@ -208,3 +209,19 @@ def test_frozen_norm_over_random_weights_is_warned_of(
         recipe = build_recipe(num_classes=3)
         train._warn_of_random_weights(recipe, str(tmp_path))
     assert ("--fine_tune_batch_norm=true" in caplog.text) == is_warned
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("deeplab_v1_vgg_16_large_fov_voc2012", "VGG-16 has no batch norm"),
+        ("deeplab_v2_resnet_101_aspp_voc2012", "fine_tune_batch_norm=true"),
+    ],
+)
+def test_random_weights_without_trained_norm_are_warned_of(
+    name, message, tmp_path, caplog
+):
+    with parsed_flags("train"):
+        train._warn_of_random_weights(get_recipe(name), str(tmp_path))
+    (record,) = caplog.records
+    assert message in record.message

@@ -9,6 +9,7 @@ from deeplab_tf.config.backbone import BACKBONES
 from tests.docs import pages
 
 PAGE = pages.read_page("g3doc/model_zoo.md")
+NETWORKS_PAGE = pages.read_page("g3doc/networks.md")
 
 
 @pytest.mark.slow
@@ -23,3 +24,19 @@ def test_the_page_has_the_line_of_the_command(name):
 
 def test_the_page_has_the_header():
     assert " | ".join(variant_table.HEADER) in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(m, n) for m, found in variant_table.PAPERS.items() for n in found],
+)
+def test_the_page_of_networks_has_the_line_of_the_command(module, name):
+    with keras.StatelessScope(initialize_variables=False):
+        line = variant_table.describe_network(module, name)
+    keras.backend.clear_session()
+    assert f"\n{line}\n" in NETWORKS_PAGE
+
+
+def test_the_page_of_networks_has_the_header():
+    assert " | ".join(variant_table.PAPERS_HEADER) in NETWORKS_PAGE

@@ -4,6 +4,7 @@
 import pytest
 
 from deeplab_tf.config.aspp import ASPPConfig
+from deeplab_tf.config.deeplab_v1 import LARGE_FOV
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.mobilenet_v2 import MobileNetV2Config
@@ -110,6 +111,21 @@ def test_small_rates_stay_at_least_one():
         backbone=MobileNetV2Config(output_stride=8),
     )
     assert rescale_rates(model, 32).aspp.atrous_rates == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("output_stride", "rate"), [(8, 12), (16, 6), (32, 3)], ids=str
+)
+def test_rate_of_fc6_follows_the_output_stride(output_stride, rate):
+    recipe = Recipe(name="large_fov", model=LARGE_FOV)
+    other = recipe.override(f"model.backbone.output_stride={output_stride}")
+    assert other.model.backbone.fc6_rate == rate
+
+
+def test_rate_of_fc6_that_is_given_stays():
+    recipe = Recipe(name="large_fov", model=LARGE_FOV)
+    assignments = ("model.backbone.fc6_rate=4", "model.backbone.output_stride=16")
+    assert recipe.override(*assignments).model.backbone.fc6_rate == 4
 
 
 def test_network_without_pyramid_has_no_rates():

@@ -28,6 +28,7 @@ from deeplab_tf.layers.max_pooling import AtrousMaxPool
 from deeplab_tf.layers.resize_like import ResizeLike
 from deeplab_tf.layers.separable_conv import SeparableConv
 from deeplab_tf.layers.squeeze_excite import SqueezeExcite
+from deeplab_tf.layers.summed_classifier import SummedClassifier
 
 STYLE = ConvStyle(norm_momentum=0.9, norm_epsilon=1e-3, activation="relu")
 EXPLICIT = dataclasses.replace(STYLE, padding="explicit")
@@ -96,6 +97,13 @@ def _cell(*, output_stride=16, **options):
     return Case(build, ((1, 4),))
 
 
+def _summed_classifier(inputs, **options):
+    def build(**given):
+        return SummedClassifier(5, len(inputs), style=STYLE, **options, **given)
+
+    return Case(build, inputs)
+
+
 TWO_STAGES = {"strides": (8, 4), "inputs": ((4, 6), (2, 4), (1, 3))}
 
 CASES = {
@@ -154,6 +162,8 @@ CASES = {
         lambda **given: ResizeLike(scale=0.5, **given), ((1, 4), (1, 3))
     ),
     "atrous_classifier": _styled(AtrousClassifier, 5, rates=(2, 4)),
+    "summed_classifier": _summed_classifier(((1, 4), (1, 3))),
+    "summed_classifier_of_sizes": _summed_classifier(((1, 4), (2, 3)), size_of=1),
     "cell": _cell(),
     "cell_stride_8": _cell(output_stride=8),
     "cell_window": _cell(image_pooling_crop_size=(65, 97)),

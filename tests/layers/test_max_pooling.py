@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from deeplab_tf.layers.max_pooling import AtrousMaxPool
+from deeplab_tf.layers.max_pooling import AtrousMaxPool, padded_max_pool
 from tests import contracts
 
 
@@ -30,6 +30,22 @@ def pool(row, **options):
 )
 def test_values(options, expected):
     assert pool([-7, -5, -1, -3, -2], **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("padding", "row", "expected"),
+    [
+        ("explicit", [7, 5, 1, 3], [7, 5]),
+        ("ceil", [7, 5, 1, 3], [7, 5, 3]),
+        ("explicit", [7, 5, 1, 3, 2], [7, 5, 3]),
+        ("ceil", [7, 5, 1, 3, 2], [7, 5, 3]),
+    ],
+    ids=str,
+)
+def test_padding_of_other_frameworks(padding, row, expected):
+    x = np.array(row, "float32").reshape((1, 1, -1, 1))
+    pooled = padded_max_pool(x, 3, stride=2, padding=padding, name="pool")
+    assert np.asarray(pooled)[0, 0].ravel().tolist() == expected
 
 
 def test_valid_pool_drops_an_odd_last_row():

@@ -17,6 +17,7 @@ from deeplab_tf.layers.image_pooling import ImagePooling
 from deeplab_tf.layers.multiply_adds import count_layer, count_model
 from deeplab_tf.layers.separable_conv import SeparableConv
 from deeplab_tf.layers.squeeze_excite import SqueezeExcite
+from deeplab_tf.layers.summed_classifier import SummedClassifier
 
 STYLE = ConvStyle()
 SHAPE = (1, 5, 7, 4)
@@ -54,6 +55,31 @@ def aspp(**options):
 def test_layer(layer, expected):
     layer.build(SHAPE)
     assert count_layer(layer, SHAPE) == expected
+
+
+def test_summed_classifier_counts_each_of_its_inputs():
+    layer = SummedClassifier(3, 2, style=STYLE, size_of=0)
+    shapes = [SHAPE, (1, 2, 2, 6)]
+    layer.build(shapes)
+    assert count_layer(layer, shapes) == PIXELS * 4 * 3 + 4 * 6 * 3
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Scale(keras.layers.Layer):
+    """A layer with a weight that nobody counts."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(name="scale", shape=())
+
+    def call(self, x):
+        return x * self.scale
+
+
+def test_layers_of_a_network_that_are_not_known_are_refused():
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, Scale(name="scale")(image))
+    with pytest.raises(ValueError, match=r"multiply-adds of Scale \(scale\) are not"):
+        count_model(model, image_size=(9, 9))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from deeplab_tf.layers import resize
 
@@ -30,6 +31,7 @@ for name in [name for name in values if name.startswith("resize/")]:
 row = np.array([0, 3, 9], "float32").reshape(1, 1, 3, 1)
 for name in ("align_corners", "half_pixel", "asymmetric"):
     results[name] = resize.resize_bilinear(row, (1, 6), convention=name)
+    results["nearest/" + name] = resize.resize_nearest(row, (1, 7), convention=name)
 np.savez(sys.argv[2], **results)
 """
 
@@ -38,6 +40,12 @@ SIX_SAMPLES = {
     "align_corners": [0, 1.2, 2.4, 4.2, 6.6, 9],
     "half_pixel": [0, 0.75, 2.25, 4.5, 7.5, 9],
     "asymmetric": [0, 1.5, 3, 6, 9, 9],
+}
+# Seven pixels nearest to those of the row 0, 3, 9, by hand; halves round up.
+SEVEN_NEAREST = {
+    "align_corners": [0, 0, 3, 3, 3, 9, 9],
+    "half_pixel": [0, 0, 3, 3, 3, 9, 9],
+    "asymmetric": [0, 0, 0, 3, 3, 9, 9],
 }
 
 
@@ -91,6 +99,39 @@ def test_nearest_rounds_halves_up_and_keeps_the_type():
     resized = resize.resize_nearest(row([4, 6, 255], "int32"), (1, 5))
     assert resized.dtype == "int32"
     np.testing.assert_array_equal(np.ravel(resized), [4, 6, 6, 255, 255])
+
+
+@pytest.mark.parametrize("convention", SEVEN_NEAREST)
+def test_nearest_samples_where_the_convention_says(convention):
+    resized = resize.resize_nearest(row([0, 3, 9]), (1, 7), convention=convention)
+    np.testing.assert_array_equal(np.ravel(resized), SEVEN_NEAREST[convention])
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+@pytest.mark.parametrize("convention", SEVEN_NEAREST)
+def test_nearest_samples_at_the_same_places_on_jax(convention, on_jax):
+    found = np.ravel(on_jax[f"nearest/{convention}"])
+    np.testing.assert_array_equal(found, SEVEN_NEAREST[convention])
+
+
+@pytest.mark.parametrize(("size", "step"), [(41, 8), (21, 16)])
+def test_nearest_with_aligned_corners_is_caffes_subsampling(size, step):
+    columns = np.arange(321, dtype="int32").reshape(1, 1, 321, 1)
+    resized = resize.resize_nearest(columns, (1, size))
+    np.testing.assert_array_equal(np.ravel(resized), np.arange(0, 321, step))
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"), [(41, [3, 11, 19, 27]), (20, [8, 24, 40, 56])]
+)
+def test_nearest_at_half_pixels_is_pillows(size, pixels):
+    columns = np.arange(321, dtype="int32").reshape(1, 1, 321, 1)
+    resized = resize.resize_nearest(columns, (1, size), convention="half_pixel")
+    assert list(np.ravel(resized)[:4]) == pixels
+    image = Image.fromarray(columns[..., 0].reshape(1, 321).astype("int32"))
+    expected = image.resize((size, 1), resample=Image.Resampling.NEAREST)
+    np.testing.assert_array_equal(np.ravel(resized), np.ravel(expected))
 
 
 def test_unknown_shapes_are_resized():

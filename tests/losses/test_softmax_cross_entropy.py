@@ -146,6 +146,18 @@ def test_every_scale_adds_a_term():
     assert float(value) == pytest.approx(2 * sum(PIXELS) / 3)
 
 
+@pytest.mark.parametrize(
+    ("convention", "pixel"), [("align_corners", 0), ("half_pixel", 3)]
+)
+def test_labels_are_subsampled_by_8(convention, pixel):
+    labels = np.full((1, 321, 321), 255, "int32")
+    labels[0, pixel, pixel] = 1
+    logits = np.zeros((1, 41, 41, 2), "float32")
+    logits[0, 0, 0] = [math.log(3), 0]
+    loss = SoftmaxCrossEntropy(upsample_logits=False, resize=convention)
+    assert loss_of(loss, labels, logits) == pytest.approx(math.log(4))
+
+
 def test_missing_output_is_an_error():
     with pytest.raises(ValueError, match=r"'semantic', got \['center'\]"):
         SoftmaxCrossEntropy()({"labels": LABELS}, {"center": LOGITS})

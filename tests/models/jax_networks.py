@@ -13,6 +13,8 @@ from tests.models.model_cases import config_of
 IMAGE_SIZE = (65, 97)
 # Each takes JAX seconds to compile; the layers are under test there one by one.
 COMPILED = (
+    "v1_msc",
+    "v2_vgg_aspp",
     "v2_pyramid",
     "v3_stride_8",
     "v3_stride_32",

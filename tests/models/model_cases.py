@@ -1,8 +1,13 @@
 # Licensed under the Apache License, Version 2.0.
 """The table of networks under test, in the original's options; needs no TensorFlow."""
 
+import dataclasses
+import math
+
 from deeplab_tf.cli import model_options
+from deeplab_tf.config import deeplab_v1, deeplab_v2
 from deeplab_tf.config.dense_prediction_cell import CELLS
+from deeplab_tf.config.image_pyramid import ImagePyramidConfig
 
 RATES = {"atrous_rates": (6, 12, 18)}
 PLUS = RATES | {"decoder_output_stride": (4,)}
@@ -21,7 +26,36 @@ CELL = {
 }
 PYRAMID = {"image_pyramid": (0.5, 1.0, 1.5)}
 
-NETWORKS = {
+
+def _narrow(config, **changes):
+    backbone = dataclasses.replace(config.backbone, fc_channels=16)
+    return dataclasses.replace(config, num_classes=5, backbone=backbone, **changes)
+
+
+def _vgg_aspp(**changes):
+    aspp = deeplab_v2.VGG_ASPP_S
+    classifier = dataclasses.replace(aspp.classifier, channels=16)
+    return dataclasses.replace(aspp, num_classes=5, classifier=classifier, **changes)
+
+
+def _msc(**options):
+    return deeplab_v1.MultiScaleConfig(filters=6, **options)
+
+
+# Networks that research/deeplab does not have.
+WITHOUT_OPTIONS = {
+    "v1_large_fov": _narrow(deeplab_v1.LARGE_FOV),
+    "v1_7x7": _narrow(deeplab_v1.DEEPLAB_7X7),
+    "v1_msc": _narrow(deeplab_v1.MSC_LARGE_FOV, multi_scale=_msc()),
+    "v1_msc_full_size": _narrow(
+        deeplab_v1.MSC_LARGE_FOV, multi_scale=_msc(full_size=True)
+    ),
+    "v2_vgg_large_fov": _narrow(deeplab_v2.VGG_LARGE_FOV),
+    "v2_vgg_aspp": _vgg_aspp(),
+    "v2_vgg_aspp_pyramid": _vgg_aspp(image_pyramid=ImagePyramidConfig()),
+}
+
+OPTIONS = {
     "v2": SUMMED | {"logits_kernel_size": 3},
     "v2_kernel_1": SUMMED,
     "v2_pyramid": SUMMED | {"image_pyramid": (0.5, 0.75, 1.0)},
@@ -70,17 +104,24 @@ NETWORKS = {
     "v3plus_two_stages_sum_dense": TWO_STAGES | SUM | DENSE,
 }
 
+NETWORKS = WITHOUT_OPTIONS | OPTIONS
+
 
 def config_of(name):
     """Returns the configuration of a network: narrow, five classes."""
+    if name in WITHOUT_OPTIONS:
+        return WITHOUT_OPTIONS[name]
     small = {"depth_multiplier": 0.35, "num_classes": 5, "aspp_convs_filters": 16}
-    if "decoder_filters" not in NETWORKS[name]:
+    if "decoder_filters" not in OPTIONS[name]:
         small["decoder_filters"] = 16
-    return model_options.build_config(small | NETWORKS[name])
+    return model_options.build_config(small | OPTIONS[name])
 
 
 def logits_shape(name, batch, height, width):
     """Returns the shape of a network's logits, as the original computes it."""
     config = config_of(name)
     sides = ((side - 1) / config.logits_stride for side in (height, width))
-    return batch, *(int(side + 1) for side in sides), 5
+    # Caffe's pools round up; what merges scales, as the original does, rounds down.
+    is_caffe = getattr(config.backbone, "padding", "same") == "ceil"
+    rounded = math.ceil if is_caffe and not config.image_pyramid else int
+    return batch, *(rounded(side) + 1 for side in sides), 5

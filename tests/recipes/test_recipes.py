@@ -1,5 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
+import dataclasses
 import json
+import re
 
 import keras
 import numpy as np
@@ -10,6 +12,8 @@ from deeplab_tf import recipes
 from deeplab_tf.cli import recipe_table
 from deeplab_tf.config import serialization
 from deeplab_tf.config.backbone import BACKBONES
+from deeplab_tf.config.deeplab_v1 import DeepLabV1Config
+from deeplab_tf.config.deeplab_v2 import DeepLabV2Config
 from deeplab_tf.config.deeplab_v3 import DeepLabV3Config
 from deeplab_tf.config.deeplab_v3plus import DeepLabV3PlusConfig
 from deeplab_tf.config.recipe import rescale_rates
@@ -20,7 +24,20 @@ from deeplab_tf.training.strategy import build_strategy
 from deeplab_tf.training.train import build_loop
 
 RECIPES = {recipe.name: recipe for recipe in recipes.list_recipes()}
-MODEL_NAMES = {DeepLabV3Config: "deeplab_v3", DeepLabV3PlusConfig: "deeplab_v3plus"}
+MODEL_NAMES = {
+    DeepLabV1Config: "deeplab_v1",
+    DeepLabV2Config: "deeplab_v2",
+    DeepLabV3Config: "deeplab_v3",
+    DeepLabV3PlusConfig: "deeplab_v3plus",
+}
+# The names of v1 and v2 hold the paper's name of the form behind the backbone.
+FORMS = {
+    "vgg_16": (
+        *("large_fov", "4x4_128", "4x4", "7x7", "msc_large_fov", "msc"),
+        *("aspp_s", "aspp_l"),
+    ),
+    "resnet_101": ("large_fov", "aspp", "msc"),
+}
 # What may follow the name of the data set, in this order -> the differences to the
 # recipe without it: of the network, or none where they are of the training.
 SUFFIXES = {
@@ -52,11 +69,17 @@ def test_unknown_recipe_names_those_there_are():
 def test_name_is_model_backbone_data_set_and_suffixes(recipe):
     backbone = recipe.model.backbone.variant
     assert backbone in BACKBONES
-    parts = (MODEL_NAMES[type(recipe.model)], backbone, recipe.data.dataset)
+    model, dataset = MODEL_NAMES[type(recipe.model)], recipe.data.dataset
     name = recipe.name
     for suffix in reversed(SUFFIXES):
         name = name.removesuffix(suffix)
-    assert name == "_".join(parts)
+    if model in ("deeplab_v1", "deeplab_v2"):
+        backbone = backbone.replace("resnet_v1", "resnet")
+        assert name in {
+            f"{model}_{backbone}_{form}_{dataset}" for form in FORMS[backbone]
+        }
+    else:
+        assert name == "_".join((model, backbone, dataset))
     # The second stage is called by what it is trained on.
     assert recipe.name.endswith("_trainval") == (recipe.data.train_split == "trainval")
 
@@ -84,7 +107,7 @@ def test_source_and_expected_result_are_told(recipe):
 @pytest.mark.parametrize("dataset", ["cityscapes", "ade20k"])
 def test_settings_that_nobody_published_are_called_assumed(dataset):
     for recipe in RECIPES.values():
-        if recipe.data.dataset == dataset:
+        if recipe.data.dataset == dataset and "deeplab_v3" in recipe.name:
             settings = "batch of 16, learning rate of 0.007"
             assert f"Assumed: {settings}" in recipe.source
             assert recipe.train.batch_size == 16
@@ -162,8 +185,20 @@ def eager():
     tf.config.run_functions_eagerly(False)
 
 
+def distinct_networks():
+    """Returns the recipes, of v1 and v2 one for each network, whatever its classes."""
+    found = {}
+    for name, recipe in RECIPES.items():
+        network = dataclasses.replace(recipe.model, num_classes=21)
+        is_old = isinstance(network, (DeepLabV1Config, DeepLabV2Config))
+        found.setdefault(network if is_old else name, name)
+    return list(found.values())
+
+
 @pytest.mark.slow
-def test_network_takes_a_step(recipe, eager):
+@pytest.mark.parametrize("name", distinct_networks())
+def test_network_takes_a_step(name, eager):
+    recipe = RECIPES[name]
     info = get_dataset_info(recipe.data.dataset)
     loop = build_loop(
         recipe, ignore_label=info.ignore_label, strategy=build_strategy("one")
@@ -189,7 +224,9 @@ def test_network_takes_a_step(recipe, eager):
     assert np.isfinite(logs["loss"])
     assert logs["loss"] > logs["l2_loss"] > 0
     changed = {w.path for w in model.weights if not np.array_equal(w, before[w.path])}
-    assert "logits/kernel" in changed
+    assert changed & {"logits/kernel", "logits/branch0/kernel"}
+    frozen = recipe.train.frozen_paths
+    assert not any(re.search(pattern, path) for pattern in frozen for path in changed)
     statistics = {path for path in before if "/moving_" in path}
     expected = statistics if recipe.train.fine_tune_batch_norm else set()
     assert changed & statistics == expected

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from deeplab_tf.config import train as train_config
 from deeplab_tf.training import optimizers
+from tests.training import toy_network
 
 # The original's names -> paths of our variables.
 PATHS = {
@@ -76,6 +77,18 @@ def test_momentum_accumulates_gradients_without_the_rate():
         optimizer.apply([2.0 * weight.value], [weight])
         assert float(weight[0]) == pytest.approx(momentum_by_hand(step))
     assert int(optimizer.iterations) == 3
+
+
+def test_caffes_momentum_accumulates_gradients_times_their_rates():
+    rule = train_config.CaffeMomentumConfig(momentum=0.9)
+    optimizer = optimizers.build_optimizer(poly_config(optimizer=rule))
+    variable = keras.Variable([1.0], name="kernel")
+    weight, update = 1.0, 0.0
+    for rate in (1.0, 0.75, 0.5):
+        optimizer.apply([2.0 * variable.value], [variable])
+        update = 0.9 * update + rate * 2 * weight
+        weight -= update
+        assert float(variable[0]) == pytest.approx(weight)
 
 
 def test_momentum_is_that_of_tensorflow_1():
@@ -305,6 +318,23 @@ def test_gradient_multipliers_are_those_of_the_original(reference, logits_only):
         for name in expected
     }
     assert ours == expected
+
+
+def test_frozen_paths_leave_variables_out():
+    network = toy_network.build_toy()
+    config = train_config.TrainConfig(frozen_paths=(r"(^|/)(gamma|beta)$", "^conv/"))
+    trained = optimizers.trained_variables(network, config=config)
+    assert [v.path for v in trained] == ["logits/kernel", "logits/bias"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [("^gama$", "'\\^gama\\$' of frozen_paths"), ("", "nothing to train")],
+)
+def test_frozen_paths_that_mean_nothing_are_an_error(pattern, message):
+    config = train_config.TrainConfig(frozen_paths=(pattern,))
+    with pytest.raises(ValueError, match=message):
+        optimizers.trained_variables(toy_network.build_toy(), config=config)
 
 
 def test_gradients_are_multiplied_in_place_of_their_variables():

@@ -31,6 +31,14 @@ def test_poly_takes_its_own_length_where_given():
     assert rates(schedule, [1, 4]) == pytest.approx([0.75, 0.0])
 
 
+def test_poly_may_keep_a_rate_for_some_steps():
+    schedule = train_config.PolySchedule(
+        learning_rate=1.0, power=1.0, update_every_steps=4
+    )
+    expected = [1.0, 1.0, 0.6, 0.6, 0.2]
+    assert rates(schedule, [0, 3, 4, 7, 9]) == pytest.approx(expected)
+
+
 def test_step_falls_at_once():
     schedule = train_config.StepSchedule(
         learning_rate=1.0, decay_factor=0.5, decay_every_steps=3
