@@ -42,6 +42,7 @@ setup(
             "deeplab-export = deeplab_tf.cli.export_model:main",
             "deeplab-convert = deeplab_tf.cli.convert:main",
             "deeplab-summary = deeplab_tf.cli.summary:main",
+            "deeplab-tune-crf = deeplab_tf.cli.tune_crf:main",
             "deeplab-demo = deeplab_tf.cli.demo:main",
         ]
     },

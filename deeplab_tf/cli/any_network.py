@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from deeplab_tf.cli import flags
+from deeplab_tf.cli import crf_flags, flags
 from deeplab_tf.cli.class_names import find_dataset, given_dataset, guess_dataset
+from deeplab_tf.config.dense_crf import DenseCRFConfig
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class AnyNetwork:
         fixed_size: (height, width) to which larger images are made smaller; None: they
             run at their own size.
         resizes: whether images are resized inside, so that tiles make no sense.
+        crf: what refines the probabilities after all else; None: nothing.
     """
 
     text: str
@@ -68,6 +70,7 @@ class AnyNetwork:
     image_size: Any
     fixed_size: tuple[int, int] | None = None
     resizes: bool = False
+    crf: DenseCRFConfig | None = None
 
 
 def find_format(path: str | os.PathLike[str]) -> tuple[str, pathlib.Path]:
@@ -150,7 +153,9 @@ def _open_checkpoint(path: str | os.PathLike[str]) -> AnyNetwork:
         config = network.config
         evaluation = evaluation_from_flags(network.recipe)
         image_size = image_size_from_flags(network.recipe)
-        predict = build_predictor(network.model, config, evaluation)
+        predict = build_predictor(
+            network.model, config, dataclasses.replace(evaluation, crf=None)
+        )
         dataset = find_dataset(
             network.recipe,
             folder=pathlib.Path(network.prefix).parent,
@@ -166,6 +171,7 @@ def _open_checkpoint(path: str | os.PathLike[str]) -> AnyNetwork:
         padding_pixel=config.backbone.padding_pixel,
         output_stride=config.backbone.output_stride,
         image_size=image_size,
+        crf=evaluation.crf,
     )
 
 
@@ -177,6 +183,7 @@ def _open_export(path: pathlib.Path, format_: str) -> AnyNetwork:
     info = read_network_json(path)
     num_classes = None if info is None else info.num_classes
     padding_pixel = _DEFAULT_PADDING if info is None else info.padding_pixel
+    crf = crf_flags.config_for_export(path, info)
     fixed_size = None
     blend = False
     if format_ == TFLITE:
@@ -185,8 +192,15 @@ def _open_export(path: pathlib.Path, format_: str) -> AnyNetwork:
     elif format_ == FROZEN_GRAPH:
         predict = saved_model_predictor.frozen_graph_predictor(path)
     else:
-        predict = saved_model_predictor.saved_model_predictor(path)
         blend = saved_model_predictor.has_probabilities(path)
+        predict = saved_model_predictor.saved_model_predictor(
+            path, with_probabilities=blend and crf is not None
+        )
+    if crf is not None and not blend:
+        raise ValueError(
+            f"--crf refines probabilities, and {path} gives labels alone: give the "
+            "checkpoint, or a SavedModel of export_model.py."
+        )
 
     def open_tiles() -> Any:
         if not blend:
@@ -209,6 +223,7 @@ def _open_export(path: pathlib.Path, format_: str) -> AnyNetwork:
         image_size=ImageSize(),
         fixed_size=fixed_size,
         resizes=info is not None and info.resizes,
+        crf=crf,
     )
 
 

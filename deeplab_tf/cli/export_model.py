@@ -2,14 +2,17 @@
 """Exports a checkpoint: SavedModel, frozen graph, TFLite."""
 
 import pathlib
+from collections.abc import Collection
 from typing import Any
 
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, pretrained_flags
+from deeplab_tf.cli import crf_flags, flags, pretrained_flags
 from deeplab_tf.cli.output_paths import check_writable
 from deeplab_tf.cli.prediction_flags import evaluation_from_flags, image_size_from_flags
 from deeplab_tf.cli.reporting import run_main
+from deeplab_tf.config.dense_crf import DenseCRFConfig
+from deeplab_tf.export import crf_support
 
 FORMATS = ("saved_model", "tflite")
 # Formats that somebody may expect from the name of the path.
@@ -24,11 +27,13 @@ def define_flags() -> None:
     )
     flags.define_prediction()
     pretrained_flags.define()
+    crf_flags.define()
 
 
 def run() -> None:
     """Exports what the flags say."""
     flags.check_unused()
+    crf_flags.check()
     target = flags.value("export_path")
     if not pretrained_flags.is_network_given("checkpoint_path") or not target:
         raise ValueError(
@@ -37,6 +42,8 @@ def run() -> None:
     paths = plan_paths(pathlib.Path(target), flags.FLAGS.format)
     for path in paths.values():
         check_writable(path, flag="export_path")
+    if flags.is_given("crf"):
+        check_crf(crf_flags.config_from_flags(None), paths)
     checkpoint = pretrained_flags.network_checkpoint("checkpoint_path")
 
     # Imported late, so that wrong flags are told at once.
@@ -53,6 +60,7 @@ def run() -> None:
     ) as network:
         print(network.report)
         evaluation = evaluation_from_flags(network.recipe)
+        check_crf(evaluation.crf, paths)
         image_size = image_size_from_flags(network.recipe)
         dataset = find_dataset(
             network.recipe,
@@ -76,6 +84,13 @@ def run() -> None:
                     network.model, path, image_size=image_size, **common
                 )
             print(result)
+
+
+def check_crf(crf: DenseCRFConfig | None, formats: Collection[str]) -> None:
+    """Raises ValueError if a CRF cannot be a part of what is written."""
+    if "tflite" in formats:
+        crf_support.check_tflite(crf)
+    crf_support.check_graph(crf)
 
 
 def plan_paths(target: pathlib.Path, formats: list[str]) -> dict[str, pathlib.Path]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, pretrained_flags, tile_flags
+from deeplab_tf.cli import crf_flags, flags, pretrained_flags, tile_flags
 from deeplab_tf.cli.input_images import (
     MASK_ENDING,
     OVERLAY_ENDING,
@@ -56,11 +56,13 @@ def define_flags() -> None:
     )
     absl_flags.DEFINE_string("output_dir", None, "Folder of the results.")
     tile_flags.define()
+    crf_flags.define()
 
 
 def run(arguments: Sequence[str] = ()) -> None:
     """Predicts what the flags and arguments say."""
     flags.check_unused()
+    crf_flags.check()
     folder = flags.FLAGS.output_dir
     if not pretrained_flags.is_network_given("checkpoint_path") or not folder:
         raise ValueError(

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from absl import flags as absl_flags
 
-from deeplab_tf.cli import flags, pretrained_flags
+from deeplab_tf.cli import crf_flags, flags, pretrained_flags
 from deeplab_tf.cli.dataset_flags import dataset_info
 from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
@@ -49,7 +49,7 @@ class Prediction:
         network: of `cli.network`.
         info: the data set.
         data: says split and resizing.
-        evaluation: says crop, scales, flip and batch size.
+        evaluation: says crop, scales, flip, CRF and batch size.
         source: the examples.
         num_images: how many of them are wanted.
     """
@@ -73,6 +73,7 @@ def define(*groups: str) -> None:
     )
     flags.define_prediction()
     pretrained_flags.define()
+    crf_flags.define()
     absl_flags.DEFINE_integer(
         "max_images", 0, "Take the first images of the split only; 0 takes all."
     )
@@ -193,7 +194,7 @@ def data_config(recipe: Recipe | None, info: Any, names: SplitFlags) -> DataConf
 
 
 def evaluation_config(recipe: Recipe | None, names: SplitFlags) -> EvaluationConfig:
-    """Returns crop, scales, flip and batch size: a given flag wins over the recipe."""
+    """Returns what surrounds the network: a given flag wins over the recipe."""
     config = evaluation_from_flags(
         recipe, crop_size=names.crop_size, scales="eval_scales"
     )
@@ -219,7 +220,7 @@ def evaluation_from_flags(
     crop_size: str = "crop_size",
     scales: str = "inference_scales",
 ) -> EvaluationConfig:
-    """Returns crop, scales and flip: a given flag wins over the recipe.
+    """Returns crop, scales, flip and CRF: a given flag wins over the recipe.
 
     Args:
         recipe: beside the checkpoint, if there is one.
@@ -227,7 +228,7 @@ def evaluation_from_flags(
         scales: name of the flag of the scales.
     """
     defaults = EvaluationConfig() if recipe is None else recipe.evaluation
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"crf": crf_flags.config_from_flags(defaults.crf)}
     if flags.is_given(crop_size):
         changes["crop_size"] = flags.size(crop_size)
     if flags.is_given(scales):

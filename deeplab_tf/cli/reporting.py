@@ -20,6 +20,8 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # What TensorFlow puts around the message of tf.debugging.Assert.
 _ASSERTION = re.compile(r"assertion failed: \[(.+?)\]\s", re.DOTALL)
+# The same for tf.debugging.assert_all_finite, maybe behind the name of a function.
+_NOT_FINITE = re.compile(r"^(?:.*\}\} )?([^\n{}]+) : Tensor had ", re.MULTILINE)
 
 
 def run_main(function: Callable[..., None], *, takes_arguments: bool = False) -> None:
@@ -86,8 +88,8 @@ def is_bad_input(error: BaseException) -> bool:
         errors.UnknownError,
     )
     if isinstance(error, errors.InvalidArgumentError):
-        # Inside tf.data a check of ours ends as this.
-        return _ASSERTION.search(str(error)) is not None
+        # Inside tf.data and other graphs a check of ours ends as this.
+        return _own_message(str(error)) is not None
     return isinstance(error, kinds)
 
 
@@ -98,9 +100,13 @@ def describe(error: BaseException) -> str:
         advice = " Make room on the disk." if error.errno in _DISK_FULL else ""
         return f"{place}{error.strerror}.{advice}"
     message = getattr(error, "message", None) or str(error)
-    if found := _ASSERTION.search(message):
-        return found[1]
-    return message or type(error).__name__
+    return _own_message(message) or message or type(error).__name__
+
+
+def _own_message(message: str) -> str | None:
+    """Returns what a check of ours said, out of TensorFlow's message around it."""
+    found = _ASSERTION.search(message) or _NOT_FINITE.search(message)
+    return found[1] if found else None
 
 
 def fail(message: str, *, code: int = 1) -> None:

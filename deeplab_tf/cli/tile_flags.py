@@ -57,7 +57,7 @@ def image_function(
     """
     tile, limit = _tile_size(network), FLAGS.max_pixels
     overlap = _overlap(tile or network.crop_size)
-    whole = _resized(network.whole.select(["labels"]), network)
+    whole = _finished(network.whole, network)
 
     @functools.cache
     def tiled() -> Any:
@@ -72,9 +72,10 @@ def image_function(
             padding_pixel=network.padding_pixel,
             grid=network.output_stride or GRID,
             blend=network.blend,
+            with_probabilities=network.crf is not None,
             progress=progress,
         )
-        return _resized(window, network)
+        return _finished(window, network)
 
     def predict(image: np.ndarray) -> np.ndarray:
         height, width = _resized_size(image.shape[:2], network)
@@ -151,6 +152,17 @@ def _overlap(tile: tuple[int, int]) -> tuple[int, int]:
 def _may_be_cut(network: AnyNetwork) -> bool:
     """Returns whether larger images are cut without being asked to."""
     return network.fixed_size is None and not network.resizes
+
+
+def _finished(predict: Any, network: AnyNetwork) -> Any:
+    """Returns a predictor of labels alone: resized before all, refined after all."""
+    if network.crf is None:
+        return _resized(predict.select(["labels"]), network)
+
+    from deeplab_tf.inference.dense_crf import dense_crf
+
+    resized = _resized(predict.select(["probabilities"]), network)
+    return dense_crf(resized, network.crf).select(["labels"])
 
 
 def _resized(predict: Any, network: AnyNetwork) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from deeplab_tf.cli import flags, prediction_flags
+from deeplab_tf.cli import crf_flags, flags, prediction_flags
 from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
 from deeplab_tf.cli.progress import Progress
@@ -40,6 +40,7 @@ def define_flags() -> None:
 def run() -> None:
     """Visualises what the flags say."""
     flags.check_unused()
+    crf_flags.check()
     folder = flags.value("vis_logdir")
     if not folder:
         raise ValueError("--vis_logdir must be given: the folder of the pictures.")

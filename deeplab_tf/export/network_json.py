@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from deeplab_tf.config import serialization
+from deeplab_tf.config.dense_crf import DenseCRFConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
 from deeplab_tf.export.whole_file import write_whole
@@ -55,6 +57,7 @@ class NetworkInfo:
         scales: image scales whose probabilities are averaged.
         flip: whether those of mirrored images are averaged in.
         resizes: whether the graph resizes images before all else.
+        crf: the CRF in the graph, which refines what the network says; None: none.
     """
 
     num_classes: int
@@ -68,6 +71,7 @@ class NetworkInfo:
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
     resizes: bool = False
+    crf: DenseCRFConfig | None = None
 
 
 def describe_network(
@@ -101,6 +105,7 @@ def describe_network(
         scales=evaluation.scales,
         flip=evaluation.flip,
         resizes=image_size is not None and image_size.min_resize_value is not None,
+        crf=evaluation.crf,
     )
 
 
@@ -123,6 +128,7 @@ def write_network_json(path: str | os.PathLike, info: NetworkInfo) -> None:
         OSError: it could not be written; it is as it was.
     """
     data = {"version": VERSION} | dataclasses.asdict(info)
+    data["crf"] = serialization.to_dict(info.crf)
     write_whole(json_path(path), (json.dumps(data, indent=1) + "\n").encode("utf-8"))
 
 
@@ -139,16 +145,11 @@ def read_network_json(path: str | os.PathLike) -> NetworkInfo | None:
         data: dict[str, Any] = json.loads(source.read_text("utf-8"))
         if data.pop("version") != VERSION:
             raise ValueError("it is of another version")
-        return NetworkInfo(**{name: _tuples(value) for name, value in data.items()})
+        return NetworkInfo(
+            **{name: serialization.from_dict(value) for name, value in data.items()}
+        )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
             f"{source} is not valid ({error}): export the network again, or remove the "
             "file, and classes are numbered."
         ) from error
-
-
-def _tuples(value: Any) -> Any:
-    """Returns a JSON value with tuples in place of lists."""
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    return value

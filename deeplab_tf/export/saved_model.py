@@ -13,7 +13,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
-from deeplab_tf.export import comparison, signatures
+from deeplab_tf.export import comparison, crf_support, signatures
 from deeplab_tf.export.comparison import Comparison
 from deeplab_tf.export.network_json import (
     EXTRA_FOLDER,
@@ -27,6 +27,10 @@ from deeplab_tf.inference.build_predictor import (
     build_predictor,
     is_multi_scale,
 )
+
+# Largest side of the images of a comparison with a CRF, which takes longer than many
+# networks do, and on noise longer than on photos.
+_CRF_SIDE = 129
 
 # What TensorFlow writes into the folder of a SavedModel, and we.
 _SAVED_MODEL_ENTRIES = {
@@ -53,7 +57,7 @@ def export_saved_model(
         model: built from `config`.
         path: the folder; it is replaced when the new one is complete.
         config: of the network.
-        evaluation: crop, scales and flip, which go into the graph.
+        evaluation: crop, scales, flip and CRF, which go into the graph.
         image_size: resizing, which goes into the graph; None resizes nothing.
         dataset: names and colours of the classes, which go into `network.json`.
 
@@ -61,9 +65,11 @@ def export_saved_model(
         The comparison, which is also stored beside the folder.
 
     Raises:
-        ValueError: something that is no SavedModel stands there.
+        ValueError: something that is no SavedModel stands there, or the CRF cannot be
+            exported.
     """
     path = pathlib.Path(path)
+    crf_support.check_graph(evaluation.crf)
     _check_replaceable(path)
     info = describe_network(config, evaluation, dataset=dataset, image_size=image_size)
     predict = build_predictor(model, config, evaluation, image_size=image_size)
@@ -118,14 +124,18 @@ def export_frozen_graph(
         model: built from `config`.
         path: the file, which ends in `.pb`.
         config: of the network.
-        evaluation: crop, scales and flip, which go into the graph.
+        evaluation: crop, scales, flip and CRF, which go into the graph.
         image_size: resizing, which goes into the graph; None resizes nothing.
         dataset: names and colours of the classes, which go into `network.json`.
 
     Returns:
         The comparison, which is also stored beside the file.
+
+    Raises:
+        ValueError: the CRF cannot be exported.
     """
     path = pathlib.Path(path)
+    crf_support.check_graph(evaluation.crf)
     info = describe_network(config, evaluation, dataset=dataset, image_size=image_size)
     predict = build_predictor(model, config, evaluation, image_size=image_size)
     functions = signatures.build_signatures(predict, with_logits=False)
@@ -173,6 +183,8 @@ def _read_graph(path: pathlib.Path) -> tf.Graph:
 def _probe_batches(evaluation: EvaluationConfig) -> list:
     """Returns two images of one batch, and one that is smaller than the crop."""
     height, width = evaluation.crop_size
+    if evaluation.crf is not None:
+        height, width = min(height, _CRF_SIDE), min(width, _CRF_SIDE)
     smaller = (1, max(33, height - 31), max(33, width - 62))
     return comparison.probe_images((2, height, width), smaller)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
-from deeplab_tf.export import comparison, signatures
+from deeplab_tf.export import comparison, crf_support, signatures
 from deeplab_tf.export.comparison import Comparison
 from deeplab_tf.export.network_json import (
     ClassNames,
@@ -41,16 +41,17 @@ def export_tflite(
         model: built from `config`.
         path: the file.
         config: of the network.
-        evaluation: crop, scales and flip, which go into the graph.
+        evaluation: crop, scales and flip, which go into the graph; without a CRF.
         dataset: names and colours of the classes, which go into `network.json`.
 
     Returns:
         The comparison, which is also stored beside the file.
 
     Raises:
-        ValueError: the file holds operations that phones lack.
+        ValueError: the file holds operations that phones lack, or there is a CRF.
     """
     path = pathlib.Path(path)
+    crf_support.check_tflite(evaluation.crf)
     info = describe_network(config, evaluation, dataset=dataset)
     predict = build_predictor(
         model, config, dataclasses.replace(evaluation, pad_to_crop=False)

@@ -7,6 +7,7 @@ import keras
 
 from deeplab_tf.config.evaluation import EvaluationConfig
 from deeplab_tf.config.recipe import ModelConfig
+from deeplab_tf.inference.dense_crf import dense_crf
 from deeplab_tf.inference.fit_to_crop import fit_to_crop
 from deeplab_tf.inference.multi_scale import multi_scale
 from deeplab_tf.inference.predictor import Predictor, predictor
@@ -41,8 +42,11 @@ def build_predictor(
     Args:
         model: built from `config`.
         config: gives the padding colour and the stride and resizing of the logits.
-        evaluation: crop, scales and flip.
+        evaluation: crop, scales, flip and CRF.
         image_size: resizing of the images; None resizes nothing.
+
+    Raises:
+        ValueError: the backend of the CRF is not installed.
     """
     predict = predictor(
         model,
@@ -53,13 +57,14 @@ def build_predictor(
     if is_multi_scale(evaluation):
         predict = multi_scale(predict, scales=evaluation.scales, flip=evaluation.flip)
     resizing = dataclasses.asdict(image_size or ImageSize())
-    return fit_to_crop(
+    fitted = fit_to_crop(
         predict,
         crop_size=evaluation.crop_size,
         padding_pixel=config.backbone.padding_pixel,
         pad_to_crop=evaluation.pad_to_crop,
         **resizing,
     )
+    return fitted if evaluation.crf is None else dense_crf(fitted, evaluation.crf)
 
 
 def is_multi_scale(evaluation: EvaluationConfig) -> bool:

@@ -34,7 +34,8 @@ def multi_scale(
     if predict.logits_stride is None:
         raise ValueError(
             "multi_scale needs a predictor with logits on the grid of the image, such "
-            "as predictor(model): wrap it before fit_to_crop and only once."
+            "as predictor(model): wrap it before fit_to_crop and dense_crf, and only "
+            "once."
         )
     stride = predict.logits_stride
     functions = {scale: _function_at(predict, scale) for scale in scales}

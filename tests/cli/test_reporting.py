@@ -37,6 +37,17 @@ def test_a_check_of_ours_inside_tensorflow_is_bad_input_in_our_words():
     assert reporting.describe(error.value) == "Damaged: a [b]."
 
 
+def test_numbers_that_are_none_inside_a_graph_are_bad_input_in_our_words():
+    @tf.function
+    def check(x):
+        return tf.debugging.assert_all_finite(x, "The scores must be finite.")
+
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        check(tf.constant([1.0, float("nan")]))
+    assert reporting.is_bad_input(error.value)
+    assert reporting.describe(error.value) == "The scores must be finite."
+
+
 def test_a_fault_in_the_code_is_no_bad_input():
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         tf.reshape(tf.zeros([3]), [2])

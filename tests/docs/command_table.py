@@ -13,6 +13,13 @@ EXTRA_FLAGS = {
         "--train_batch_size=2",
         "--train_crop_size=65,65",
     ),
+    "-m deeplab_tf.cli.tune_crf": (
+        "--bilateral_weight=4",
+        "--bilateral_xy=30,50",
+        "--bilateral_rgb=3",
+        "--iterations=1",
+        "--max_images=1",
+    ),
     "datasets/build_shapes_data.py": (
         "--num_train=4",
         "--num_val=2",
@@ -34,7 +41,7 @@ PIP_FLAGS = {
 # which its variables stand for what the documentation spells out.
 MADE = {
     "make demo": "\ndemo: $(STAMP)\n",
-    "make test": "\ntest: $(STAMP)\n",
+    "make test": "\ntest: $(STAMP) $(CRF_STAMP)\n",
     "make lint": "\nlint: $(STAMP)\n",
     "make faults": "\nfaults: $(STAMP)\n",
     "python3 -m venv .venv": "$(PYTHON) -m venv --clear $(VENV)",

@@ -19,9 +19,11 @@ import deeplab_tf as deeplab
 from deeplab_tf.checkpoints.download import CACHE_VARIABLE
 from deeplab_tf.data import shapes
 from deeplab_tf.visualization import palettes
+from tests.checkpoints.tf_checkpoints import slim_vgg, write_checkpoint
 from tests.cli.command import FLAGS, fresh_flags, kept_logging
 from tests.cli.tf1_checkpoint import write_tf1_checkpoint
 from tests.conftest import ROOT
+from tests.datasets import small_releases
 from tests.docs import command_table, pages
 
 # Networks of released archives, which hold a folder called like them without the date.
@@ -46,6 +48,14 @@ class Workspace:
         _write_photos(folder)
         _write_cityscapes(folder / "cityscapes")
         _write_ade20k(folder / "ADE20K" / "ADEChallengeData2016")
+        voc2010 = folder / "VOCdevkit" / "VOC2010"
+        context, parts = folder / "pascal_context", folder / "pascal_person_part"
+        small_releases.write_pascal_context(context, voc=voc2010)
+        small_releases.write_pascal_person_part(parts, voc=voc2010)
+        small_releases.write_coco_stuff_164k(folder / "cocostuff")
+        small_releases.write_coco_stuff_10k(folder / "cocostuff-10k")
+        # As many channels as fit LargeFOV.
+        write_checkpoint(folder / "vgg_16.ckpt", slim_vgg(channels=1024, kernel_size=3))
         voc2012 = deeplab.DeepLabV3Config(num_classes=21)
         _write_official_checkpoint(folder, *VOC_NETWORK, config=voc2012)
         ade20k = deeplab.get_recipe("deeplab_v3plus_mobilenet_v2_ade20k").model
@@ -80,7 +90,8 @@ class Workspace:
         if kind == "pip":
             self._run_pip([*words[1:], *command_table.PIP_FLAGS[command]])
         elif kind == "module":
-            run_in_process(words[3:], folder=self.folder, module=words[2])
+            extra = command_table.EXTRA_FLAGS.get(f"-m {words[2]}", ())
+            run_in_process([*words[3:], *extra], folder=self.folder, module=words[2])
         else:
             extra = command_table.EXTRA_FLAGS.get(words[1], ())
             run_in_process([*words[2:], *extra], folder=self.folder, script=words[1])
