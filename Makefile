@@ -58,7 +58,7 @@ $(BENCH_STAMP): benchmarks/constraints.txt
 	touch $(BENCH_STAMP)
 
 # An hour on two cores that have nothing else to do.
-bench: $(STAMP) $(BENCH_STAMP)
+bench: $(STAMP) $(BENCH_STAMP) $(CRF_STAMP)
 	$(BIN)/python -m benchmarks.batch_norm
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.training_step
@@ -66,6 +66,7 @@ bench: $(STAMP) $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks.operations
 	$(BIN)/python -m benchmarks.variants
 	$(BIN)/python -m benchmarks.loading
+	$(BIN)/python -m benchmarks.dense_crf
 
 # Half an hour on two cores; full disks need root.
 faults: $(STAMP)

@@ -75,6 +75,7 @@ _PUBLIC = {
     "list_recipes": ("deeplab_tf.recipes", "list_recipes"),
     "load_checkpoint": ("deeplab_tf.checkpoints.load", "load_checkpoint"),
     "load_pretrained": ("deeplab_tf.pretrained", "load_pretrained"),
+    "mean_field": ("deeplab_tf.inference.mean_field", "mean_field"),
     "multi_scale": ("deeplab_tf.inference.multi_scale", "multi_scale"),
     "overlay": ("deeplab_tf.visualization.overlay", "overlay"),
     "predictor": ("deeplab_tf.inference.predictor", "predictor"),

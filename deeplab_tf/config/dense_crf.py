@@ -35,10 +35,11 @@ class DenseCRFConfig:
             the pixel that sends; or "none".
         filter: "lattice", the permutohedral lattice; or "exact", the sum over all
             pairs, for small images.
-        min_probability: labels whose unary probability stays below it at every pixel
-            of an image send and receive nothing, which saves their share of the time:
-            no more than about this much probability is theirs before and after. Only
-            with Potts, the lattice and our own backend; 0 takes all labels.
+        min_probability: labels whose unary probability stays below it, and below half
+            of the mean over labels, at every pixel of an image send and receive
+            nothing, which saves their share of the time: no more than about this much
+            is theirs before and after. Only with Potts, a normalization, the lattice
+            and our own backend; 0 takes all labels.
         backend: "tensorflow", our own; or "pydensecrf", the package of that name.
     """
 

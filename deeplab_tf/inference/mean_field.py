@@ -110,13 +110,11 @@ class _Potentials:
             log_unaries: [N, C].
             kernels: with their weights.
         """
-        share = self.config.min_probability
-        # For another compatibility than Potts a rare label may still matter.
-        is_exact = self.config.filter == "exact" or self.compatibility is not None
-        if share == 0 or is_exact:
-            sent = self._iterate_all(log_unaries, kernels)
-            return log_unaries + sent
+        if self._takes_all_labels():
+            return log_unaries + self._iterate_all(log_unaries, kernels)
         log_unaries = tf.nn.log_softmax(log_unaries)
+        # Of so many labels one has twice that share at each pixel.
+        share = min(self.config.min_probability, 0.5 / log_unaries.shape[-1])
         is_kept = tf.exp(tf.reduce_max(log_unaries, axis=0)) >= share
         kept = tf.where(is_kept)[:, 0]
         # The others stand behind them as one label, which nobody speaks for.
@@ -127,6 +125,20 @@ class _Potentials:
         hears = tf.concat([tf.ones_like(kept, tf.float32), [0.0]], axis=0)
         sent = self._iterate_all(logits, [(weight * hears, k) for weight, k in kernels])
         return log_unaries + tf.matmul(sent[:, :-1], tf.one_hot(kept, is_kept.shape[0]))
+
+    def _takes_all_labels(self) -> bool:
+        """Returns whether rare labels, too, send and receive.
+
+        With Potts and weights w of normalised kernels, a label below p everywhere
+        stays below p exp(w p'), p' its own bound, for it receives its own share only.
+        """
+        config = self.config
+        return (
+            config.min_probability == 0
+            or config.filter == "exact"
+            or config.normalization == "none"
+            or self.compatibility is not None
+        )
 
     def _iterate_all(self, log_unaries: tf.Tensor, kernels: _Kernels) -> tf.Tensor:
         """Returns what neighbours add to the logarithms in the end, [N, C']."""

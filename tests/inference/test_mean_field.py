@@ -155,6 +155,30 @@ def test_rare_labels_send_and_receive_nothing():
     np.testing.assert_allclose(found[..., 3] / found[..., 4], expected, rtol=1e-3)
 
 
+def test_labels_count_where_all_are_rare():
+    # Of 150 labels the likeliest of a pixel may have a hundredth.
+    unaries, images = case(8, 8, 150)
+    unaries *= 0.1
+    assert softmax(-unaries).max() < 0.01
+    found = mean_field(
+        unaries, images, dataclasses.replace(SMALL, min_probability=0.01)
+    )
+    all_labels = mean_field(unaries, images, SMALL)
+    np.testing.assert_allclose(found, all_labels, atol=1e-6)
+    # The smoothing is there.
+    assert np.abs(found - softmax(-unaries)).max() > 1e-5
+
+
+def test_all_labels_count_without_normalisation():
+    unaries, images = rare_label_case()
+    config = dataclasses.replace(
+        SMALL, normalization="none", bilateral_weight=0.02, spatial_weight=0.05
+    )
+    all_labels = mean_field(unaries, images, config)
+    config = dataclasses.replace(config, min_probability=0.01)
+    np.testing.assert_array_equal(mean_field(unaries, images, config), all_labels)
+
+
 def test_all_labels_count_with_a_compatibility():
     unaries, images = rare_label_case()
     # Label 3 goes well with label 0, and so it becomes likely there.
