@@ -102,7 +102,9 @@ def read_trimap(path: str) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text("utf-8"))
         trimap = document.get("trimap")
-    except (ValueError, AttributeError) as error:
+        if trimap is not None:
+            _check_trimap(trimap)
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{file} is no eval.json of eval.py.") from error
     if trimap is None:
         raise ValueError(
@@ -110,6 +112,15 @@ def read_trimap(path: str) -> dict[str, Any]:
             "--trimap_widths=1,2,4,8,16,32."
         )
     return trimap
+
+
+def _check_trimap(trimap: Any) -> None:
+    """Raises KeyError or TypeError if it is not what eval.py writes."""
+    _ = trimap["around"]
+    for band in trimap["bands"]:
+        for value in (band["width"], *map(band.get, SCORES)):
+            if not isinstance(value, int | float | None):
+                raise TypeError(f"a number was expected, got {value!r}")
 
 
 def points_of(trimap: dict[str, Any], *, score: str, path: str) -> list[Point]:
@@ -121,7 +132,7 @@ def points_of(trimap: dict[str, Any], *, score: str, path: str) -> list[Point]:
     points = [
         (band["width"], band[score])
         for band in trimap["bands"]
-        if band[score] is not None
+        if band.get(score) is not None
     ]
     if not points:
         raise ValueError(

@@ -169,6 +169,11 @@ def _warn_of_random_weights(recipe: Recipe, workdir: str) -> None:
             "All weights are random and VGG-16 has no batch norm, so that little will "
             "be learned: give --tf_initial_checkpoint."
         )
+    elif not recipe.model.backbone_style.train_norm:
+        log.warning(
+            "Batch norm stays as it is and all weights are random, so that the loss "
+            "soon is no number: give --tf_initial_checkpoint."
+        )
     else:
         log.warning(
             "Batch norm is frozen and all weights are random, so that little will be "

@@ -9,6 +9,11 @@ FILTERS = ("lattice", "exact")
 NORMALIZATIONS = ("symmetric", "before", "after", "none")
 
 
+# Beyond them float32 has no room for squares and exponentials.
+_LEAST_DEVIATION = 1e-3
+_LARGEST = 1e6
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DenseCRFConfig:
     """The fully connected CRF of Kraehenbuehl and Koltun (arXiv:1210.5644).
@@ -58,15 +63,20 @@ class DenseCRFConfig:
     def __post_init__(self) -> None:
         for name in ("bilateral_xy", "bilateral_rgb", "spatial_xy"):
             value = getattr(self, name)
-            if not (value > 0 and math.isfinite(value)):
+            if not (_is_number(value) and _LEAST_DEVIATION <= value <= _LARGEST):
                 raise ValueError(
-                    f"{name} is a standard deviation and must be positive, got {value}."
+                    f"{name} is a standard deviation and must be positive, from "
+                    f"{_LEAST_DEVIATION:g} to {_LARGEST:g}, got {value!r}."
                 )
         for name in ("bilateral_weight", "spatial_weight"):
             value = getattr(self, name)
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must not be negative, got {value}.")
-        if not isinstance(self.iterations, int) or self.iterations < 0:
+            if not (_is_number(value) and 0 <= value <= _LARGEST):
+                raise ValueError(
+                    f"{name} must not be negative, nor over {_LARGEST:g}, got "
+                    f"{value!r}."
+                )
+        is_whole = isinstance(self.iterations, int) and _is_number(self.iterations)
+        if not is_whole or self.iterations < 0:
             raise ValueError(
                 "iterations must be a whole number and not negative, got "
                 f"{self.iterations}."
@@ -95,8 +105,14 @@ class DenseCRFConfig:
             )
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _check_compatibility(matrix: tuple[tuple[float, ...], ...]) -> None:
     """Raises ValueError if a compatibility is no square of finite numbers."""
+    if not all(isinstance(part, tuple) for part in (matrix, *matrix)):
+        raise ValueError(f"compatibility must be a tuple of tuples, got {matrix!r}.")
     if any(len(row) != len(matrix) for row in matrix):
         raise ValueError(
             "compatibility must be square, a row and a column for each class, got rows "

@@ -70,8 +70,14 @@ class SearchResults:
         return results
 
     def set_without_crf(self, mean_iou: float) -> None:
-        """Sets the score of the network alone."""
+        """Sets the score of the network alone, and writes what was found earlier.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
         self._without_crf = mean_iou
+        if self._trials:
+            self.write()
 
     def find(self, config: DenseCRFConfig) -> Trial | None:
         """Returns the trial of a CRF, or None."""
@@ -82,12 +88,20 @@ class SearchResults:
         return self._trials[config].mean_iou
 
     def add(self, trial: Trial) -> None:
-        """Adds a trial and writes all files, each whole or not.
+        """Adds a trial and writes all files.
 
         Raises:
             OSError: a file cannot be written.
         """
         self._trials[trial.config] = trial
+        self.write()
+
+    def write(self) -> None:
+        """Writes all files, each whole or not.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
         best = self._ranking()[0]
         texts = {
             STATE_FILE: self._to_json(),
@@ -186,6 +200,11 @@ class SearchResults:
                 )
                 for entry in data["trials"]
             ]
+            if not isinstance(details, dict):
+                raise TypeError(f"its details are {details!r}")
+            for trial in trials:
+                if not isinstance(trial.config, DenseCRFConfig):
+                    raise TypeError(f"{trial.config!r} is no CRF")
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{file} is damaged ({error}): remove it, or give another folder."

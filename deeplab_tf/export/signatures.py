@@ -35,6 +35,7 @@ def build_signatures(
     network = tf.function(
         predict.function,
         input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
+        autograph=False,
     )
 
     @tf.function(input_signature=[images])

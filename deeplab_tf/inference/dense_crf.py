@@ -43,7 +43,7 @@ def dense_crf(predict: Predictor, config: DenseCRFConfig) -> Predictor:
     Reference: DeepLab v1 (arXiv:1412.7062), section 4.2; Kraehenbuehl and Koltun
     (arXiv:1210.5644).
     """
-    if config.backend == "pydensecrf":
+    if config.backend == "pydensecrf" or predict.host_function is not None:
         return _on_host(predict, config)
 
     def predict_refined(images: tf.Tensor) -> Outputs:
@@ -102,6 +102,7 @@ def array_refiner(
                 tf.TensorSpec([*size, num_classes], tf.float32),
                 tf.TensorSpec([*size, 3], tf.float32),
             ],
+            autograph=False,
         )
 
     def run(probabilities: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -114,7 +115,7 @@ def array_refiner(
 
 
 def _on_host(predict: Predictor, config: DenseCRFConfig) -> Predictor:
-    """Returns the refined predictor of a backend that takes arrays."""
+    """Returns the refined predictor of a backend, or a predictor, of arrays."""
     run_refine = array_refiner(config)
 
     def run(images: np.ndarray) -> Outputs:

@@ -52,6 +52,8 @@ def mean_field(
     Raises:
         ValueError: sizes do not match, or unaries are not finite. Inside a graph the
             latter are a tf.errors.InvalidArgumentError.
+        tf.errors.InvalidArgumentError: deviations are too small for the lattice of
+            such an image.
     """
     unaries, images = _check(unaries, images)
     num_classes = unaries.shape[-1]
@@ -176,8 +178,11 @@ def _check(unaries: Any, images: Any) -> tuple[tf.Tensor, tf.Tensor]:
         )
     if images.shape.rank != 4 or images.shape[-1] not in (3, None):
         raise ValueError(f"images must be [B, H, W, 3], got the shape {images.shape}.")
-    if unaries.shape[-1] < 1:
-        raise ValueError("unaries must have at least one class, got none.")
+    if 0 in unaries.shape.as_list():
+        raise ValueError(
+            "unaries must have at least one image, pixel and class, got the shape "
+            f"{unaries.shape}."
+        )
     message = "{} of the CRF must be finite numbers, got NaN or infinity."
     for name, values in (("unaries", unaries), ("images", images)):
         if tf.executing_eagerly():

@@ -18,8 +18,9 @@ Filter = Callable[[tf.Tensor], tf.Tensor]
 # Pixels up to which all pairs are summed: a matrix of 64 MiB a kernel.
 MAX_EXACT_PIXELS = 64 * 64
 
-# Deviations at which a Gaussian is cut off.
+# Deviations at which a Gaussian is cut off, and pixels of the widest that is convolved.
 _CUT = 4.0
+_WIDEST_CONVOLUTION = 8.0
 # What a sum of weights is never below.
 _TINY = 1e-20
 
@@ -38,18 +39,14 @@ def bilateral(image: tf.Tensor, config: DenseCRFConfig) -> Filter:
     colors = tf.transpose(tf.reshape(image, [-1, 3])) / config.bilateral_rgb
     positions = _positions(image) / config.bilateral_xy
     points = tf.concat([positions, colors], axis=0)
-    if config.filter == "exact":
-        return _exact(points, config.normalization)
-    lattice = build_lattice(points)
-    send, receive = _factors(lattice_sums(lattice), config.normalization)
-    return lattice_filter(lattice, send=send, receive=receive)
+    return _filter_points(points, config)
 
 
 def spatial(image: tf.Tensor, config: DenseCRFConfig) -> Filter:
     """Returns the kernel over position alone.
 
     It is separable, so that two convolutions are quicker than a lattice, and closer to
-    the Gaussian.
+    the Gaussian, unless it is wide.
 
     Args:
         image: [H, W, 3], for its size.
@@ -58,9 +55,8 @@ def spatial(image: tf.Tensor, config: DenseCRFConfig) -> Filter:
     Returns:
         [N, C] float32 -> [N, C] for the N = H W pixels in rows.
     """
-    if config.filter == "exact":
-        points = _positions(image) / config.spatial_xy
-        return _exact(points, config.normalization)
+    if config.filter == "exact" or config.spatial_xy > _WIDEST_CONVOLUTION:
+        return _filter_points(_positions(image) / config.spatial_xy, config)
     height, width = tf.unstack(tf.shape(image)[:2])
     ones = tf.ones([1, height, width, 1])
     sums = tf.reshape(_blur(ones, config.spatial_xy), [-1])
@@ -75,6 +71,15 @@ def spatial(image: tf.Tensor, config: DenseCRFConfig) -> Filter:
         return blurred if receive is None else blurred * receive[:, None]
 
     return apply
+
+
+def _filter_points(points: tf.Tensor, config: DenseCRFConfig) -> Filter:
+    """Returns the kernel between any points, [d, N] in units of the deviation."""
+    if config.filter == "exact":
+        return _exact(points, config.normalization)
+    lattice = build_lattice(points)
+    send, receive = _factors(lattice_sums(lattice), config.normalization)
+    return lattice_filter(lattice, send=send, receive=receive)
 
 
 def _positions(image: tf.Tensor) -> tf.Tensor:

@@ -68,6 +68,9 @@ def build_lattice(points: tf.Tensor) -> PermutohedralLattice:
             f"shape {points.shape}."
         )
     rounded, order, weights = _simplices(points)
+    # The sum says the last coordinate, and has few values.
+    total = tf.reduce_sum(rounded, axis=0, keepdims=True)
+    rounded = tf.concat([rounded[:-1], total], axis=0)
     lowest = tf.reduce_min(rounded, axis=1)
     # Digits of numbers: as many as a coordinate has values.
     sizes = tf.reduce_max(rounded, axis=1) - lowest + 1.0
@@ -219,7 +222,7 @@ def _check_range(sizes: tf.Tensor, dimensions: int) -> None:
         tf.maximum(codes, keys),
         tf.constant(_MAX_KEY, tf.float64),
         message="The points of a lattice reach over too many deviations: take larger "
-        "deviations for the kernel.",
+        "deviations for the kernel (of a CRF: bilateral_xy, bilateral_rgb).",
     )
 
 
@@ -249,8 +252,8 @@ def _corner_keys(
 
     Args:
         codes: [S] from `_encode`.
-        lowest: [d + 1] the smallest coordinates.
-        sizes: [d + 1] how many values each coordinate has.
+        lowest: [d + 1] the smallest of the first d coordinates and of the sum of all.
+        sizes: [d + 1] how many values each of them has.
 
     Returns:
         [S, d + 1] int64, and for each axis the difference of the keys of neighbours.
@@ -270,7 +273,7 @@ def _corner_keys(
     # The corner behind place r: those behind it lie d + 1 lower, and all move by the
     # same so that the sum is 0.
     behind = tf.cumsum(tf.gather(places, order), reverse=True, exclusive=True)
-    excess = tf.reduce_sum(digits, axis=0) + tf.cast(tf.reduce_sum(lowest), tf.int64)
+    excess = digits[-1] + tf.cast(lowest[-1], tf.int64)
     shift = tf.range(dimensions, -1, -1, dtype=tf.int64)[:, None] - excess
     one = tf.reduce_sum(places)
     keys = origin + shift * one - count * behind

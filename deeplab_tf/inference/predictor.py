@@ -109,7 +109,8 @@ class Predictor:
     @functools.cached_property
     def _graph(self) -> Callable[[tf.Tensor], Outputs]:
         signature = [tf.TensorSpec([None, None, None, 3], tf.float32)]
-        return tf.function(self.function, input_signature=signature)
+        # What a function raises while it is traced comes out as it is.
+        return tf.function(self.function, input_signature=signature, autograph=False)
 
 
 def _select(outputs: Outputs, names: Collection[str]) -> Outputs:

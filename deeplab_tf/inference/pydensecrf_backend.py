@@ -48,6 +48,12 @@ def pydensecrf_mean_field(
             f"compatibility is of {len(config.compatibility)} classes, and the unaries "
             f"have {num_classes}."
         )
+    if not unaries.size:
+        raise ValueError(
+            f"The CRF takes at least one pixel and one class, got {unaries.shape}."
+        )
+    if not np.isfinite(images).all():
+        raise ValueError("The images of the CRF hold NaN or infinite numbers.")
     if not np.isfinite(unaries).all():
         raise ValueError(
             "The unaries of the CRF hold NaN or infinite numbers: look for the cause "

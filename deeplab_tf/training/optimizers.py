@@ -26,7 +26,10 @@ BIAS_RULES = ((r"(^|/)bias$", 2.0),)
 
 LOGITS_LAYERS = r"^logits/"
 # All that follows the backbone.
-HEAD_LAYERS = r"^(logits|aspp|dense_prediction_cell(_\d+)?|decoder)/"
+HEAD_LAYERS = (
+    r"^(logits|aspp|dense_prediction_cell(_\d+)?|decoder"
+    r"|fc[67]_\d+|(image|pool\d)_(conv|fc))/"
+)
 
 
 @keras.saving.register_keras_serializable(package="deeplab_tf")

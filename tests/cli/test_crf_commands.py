@@ -119,6 +119,24 @@ def test_eval_scores_an_export_with_a_crf(
     assert report["crf"] == expected
 
 
+def test_a_compatibility_of_other_classes_is_told(dots, dot_network, tmp_path):
+    path = tmp_path / "three.json"
+    costs = ((0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+    path.write_text(
+        serialization.to_json(dataclasses.replace(SMOOTH, compatibility=costs))
+    )
+    result = run_command(
+        "eval",
+        f"--saved_model={dot_network}",
+        f"--dataset_dir={dots}",
+        f"--eval_logdir={tmp_path / 'eval'}",
+        f"--crf={path}",
+    )
+    assert result.code == 1
+    assert "error: compatibility must be [2, 2] for 2 classes" in result.err
+    assert "File " not in result.err
+
+
 @pytest.mark.parametrize(
     "tiles", [(), ("--tile_size=48,48", "--tile_overlap=8")], ids=["whole", "tiles"]
 )

@@ -92,9 +92,12 @@ def test_an_unknown_crf_lists_all_before_anything_is_loaded(command, tmp_path):
         (
             serialization.to_json(V1).replace("50.0", "-50.0"),
             "holds no CRF: bilateral_xy is a standard deviation and must be positive, "
-            "got -50.0.",
+            "from 0.001 to 1e+06, got -50.0.",
         ),
-        (serialization.to_json(V1).replace("50.0", '"wide"'), "holds no CRF: Dense"),
+        (
+            serialization.to_json(V1).replace("50.0", '"wide"'),
+            "holds no CRF: bilateral_xy is",
+        ),
         (serialization.to_json(EvaluationConfig()), "holds a EvaluationConfig"),
         ("{", "holds no CRF: The configuration is not JSON"),
         (

@@ -93,9 +93,23 @@ def no_pixel(folder):
     return [write_eval(folder, bands=[{"width": 1, "mean_iou": None}])]
 
 
+def damaged(text):
+    """Returns what arranges an evaluation with such a trimap."""
+
+    def arrange(folder):
+        (folder / "eval.json").write_text(f'{{"trimap": {text}}}')
+        return [folder]
+
+    return arrange
+
+
 @pytest.mark.parametrize(
     ("arrange", "message"),
     [
+        (damaged('{"around": "labels"}'), "is no eval.json"),
+        (damaged('{"bands": []}'), "is no eval.json"),
+        (damaged('{"around": "labels", "bands": [3]}'), "is no eval.json"),
+        (damaged('{"around": "labels", "bands": [{"width": "a"}]}'), "is no eval.json"),
         (lambda folder: [], "Name one or several eval.json"),
         (no_trimap, "holds no trimap: evaluate again with --trimap_widths"),
         (no_evaluation, "is no eval.json"),

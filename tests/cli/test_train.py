@@ -215,7 +215,7 @@ def test_frozen_norm_over_random_weights_is_warned_of(
     ("name", "message"),
     [
         ("deeplab_v1_vgg_16_large_fov_voc2012", "VGG-16 has no batch norm"),
-        ("deeplab_v2_resnet_101_aspp_voc2012", "fine_tune_batch_norm=true"),
+        ("deeplab_v2_resnet_101_aspp_voc2012", "Batch norm stays as it is"),
     ],
 )
 def test_random_weights_without_trained_norm_are_warned_of(

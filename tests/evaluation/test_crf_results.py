@@ -42,6 +42,16 @@ def test_a_stopped_search_goes_on(tmp_path):
     assert found.find(dataclasses.replace(FIRST, iterations=3)) is None
 
 
+def test_a_search_that_goes_on_writes_what_is_missing(tmp_path):
+    results_in(tmp_path, 0.6, 0.55)
+    (tmp_path / "crf.json").unlink()
+    (tmp_path / "crf_search.csv").unlink()
+    results_in(tmp_path)
+    text = (tmp_path / "crf.json").read_text()
+    assert serialization.from_json(text) == FIRST
+    assert (tmp_path / "crf_search.csv").is_file()
+
+
 def test_another_search_is_not_mixed_in(tmp_path):
     results_in(tmp_path, 0.6)
     with pytest.raises(ValueError, match="differs in checkpoint, scales: give another"):
@@ -50,7 +60,18 @@ def test_another_search_is_not_mixed_in(tmp_path):
         )
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', '{"trials": 3}'])
+DAMAGED = (
+    "{",
+    "[]",
+    '{"version": 1}',
+    '{"trials": 3}',
+    '{"version": 1, "details": [], "trials": []}',
+    '{"version": 1, "details": {}, '
+    '"trials": [{"crf": 3, "mean_iou": 0.5, "seconds": 1.0}]}',
+)
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / "crf_search.json").write_text(text)
     with pytest.raises(ValueError, match=r"crf_search\.json is damaged"):

@@ -46,9 +46,7 @@ def test_marginals_are_those_of_pydensecrf(reference, name, preset, share):
     image, _, probabilities = read_photo(reference, name)
     ours = dataclasses.replace(PRESETS[preset], min_probability=share)
     peer = dataclasses.replace(ours, backend="pydensecrf")
-    found, expected = (
-        refiner(config)(probabilities, image) for config in (ours, peer)
-    )
+    found, expected = (refiner(config)(probabilities, image) for config in (ours, peer))
     assert np.abs(found - expected).mean() < 1e-4
     assert (found.argmax(-1) == expected.argmax(-1)).mean() > 0.9995
 

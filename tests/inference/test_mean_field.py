@@ -51,6 +51,14 @@ def test_separable_convolution_is_the_sum_over_all_pairs():
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("deviation", [7.9, 8.1, 30.0])
+def test_wide_spatial_kernel_is_near_the_sum_over_all_pairs(deviation):
+    config = dataclasses.replace(SMALL, bilateral_weight=0.0, spatial_xy=deviation)
+    unaries, images = case(24, 20)
+    found = mean_field(unaries, images, config).numpy()
+    assert np.abs(found - brute_force(unaries, images, config)).mean() < 0.01
+
+
 @pytest.mark.parametrize("config", [SMALL, EXACT], ids=["lattice", "exact"])
 def test_compatibility_is_a_cost_of_pairs(config):
     costs = ((0.0, 0.3, 1.0), (0.5, -0.2, 0.7), (1.0, 2.0, 0.0))
@@ -259,6 +267,8 @@ def test_images_that_are_no_numbers_are_refused():
         ((8, 9, 3), (8, 9, 3)),
         ((1, 8, 9, 3), (1, 8, 9, 1)),
         ((1, 8, 9, 0), (1, 8, 9, 3)),
+        ((1, 0, 9, 3), (1, 0, 9, 3)),
+        ((0, 8, 9, 3), (0, 8, 9, 3)),
     ],
     ids=str,
 )

@@ -182,6 +182,17 @@ def test_points_that_reach_too_far_are_refused():
         build_lattice(points)
 
 
+def test_small_deviations_on_a_large_photo_have_room():
+    # The corners of 4000 x 3000 pixels of all colours, 3 pixels and levels wide.
+    sides = np.array([4000, 3000, 255, 255, 255], np.float32) / 3
+    generator = np.random.default_rng(0)
+    points = generator.uniform(0, 1, (5, 50)).astype(np.float32) * sides[:, None]
+    points[:, 0], points[:, 1] = 0, sides
+    lattice = build_lattice(tf.constant(points))
+    # All are far from each other.
+    assert int(lattice.num_corners) == 50 * 6
+
+
 def test_works_in_a_graph_of_unknown_size():
     @tf.function(
         input_signature=[

@@ -88,8 +88,11 @@ def test_small_and_uniform_images_have_probabilities(inputs, shape):
         (lambda u, i: (u[:, :8], i), "got the shapes"),
         (lambda u, i: (u, i[..., :1]), "got the shapes"),
         (lambda u, i: (u * np.float32("nan"), i), "NaN or infinite"),
+        (lambda u, i: (u, i * np.float32("nan")), "images of the CRF hold NaN"),
+        (lambda u, i: (u[..., :0], i), "one pixel and one class"),
+        (lambda u, i: (u[:, :0], i[:, :0]), "one pixel and one class"),
     ],
-    ids=["size", "channels", "nan"],
+    ids=["size", "channels", "nan", "image", "class", "pixel"],
 )
 def test_bad_input_is_refused(inputs, change, message):
     with pytest.raises(ValueError, match=message):

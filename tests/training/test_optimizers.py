@@ -320,6 +320,23 @@ def test_gradient_multipliers_are_those_of_the_original(reference, logits_only):
     assert ours == expected
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "logits/kernel",
+        "fc6_1/kernel",
+        "fc7_4/kernel",
+        "image_conv/kernel",
+        "pool4_fc/kernel",
+    ],
+)
+def test_heads_of_v1_and_v2_follow_the_backbone(path):
+    config = train_config.TrainConfig(last_layer_gradient_multiplier=10.0)
+    assert optimizers.gradient_multiplier(path, config=config) == 10.0
+    # LargeFOV's are the backbone's.
+    assert optimizers.gradient_multiplier("fc6/kernel", config=config) == 1.0
+
+
 def test_frozen_paths_leave_variables_out():
     network = toy_network.build_toy()
     config = train_config.TrainConfig(frozen_paths=(r"(^|/)(gamma|beta)$", "^conv/"))
