@@ -17,9 +17,6 @@ from deeplab_tf.config.kazuto1011 import KAZUTO1011
 SOURCE = "kazuto1011/deeplab-pytorch, README.md"
 _HOST = "https://github.com/kazuto1011/deeplab-pytorch/releases/download/v1.0/"
 _MODEL = KAZUTO1011["DeepLabV2_ResNet101_MSC"]
-assert _MODEL.image_pyramid is not None
-# Its training has labels at each scale's own size.
-_PYRAMID = dataclasses.replace(_MODEL.image_pyramid, own_sizes=True)
 _CLASSES_OF_COCO_STUFF = "182 outputs, of which 171 are labelled"
 
 
@@ -43,9 +40,7 @@ def _deeplab_v2(
         dataset=dataset,
         num_classes=num_classes,
         ignore_label=255,
-        model=dataclasses.replace(
-            _MODEL, num_classes=num_classes, image_pyramid=_PYRAMID
-        ),
+        model=dataclasses.replace(_MODEL, num_classes=num_classes),
         recipe=f"deeplab_v2_resnet_101_msc_{dataset}",
         scores=(
             score,

@@ -98,10 +98,11 @@ RESNET_101_ASPP = DeepLabV2Config(
 RESNET_101_LARGE_FOV = dataclasses.replace(
     RESNET_101_ASPP, classifier=ClassifierConfig(kernel_size=3, atrous_rates=(12,))
 )
+# The maximum and each scale have a loss, with labels at the size of their logits.
 RESNET_101_ASPP_MSC = dataclasses.replace(
     RESNET_101_ASPP,
     image_pyramid=ImagePyramidConfig(
-        scales=(1.0, 0.5, 0.75), merge="max", rounding="floor"
+        scales=(1.0, 0.5, 0.75), merge="max", rounding="floor", own_sizes=True
     ),
 )
 

@@ -50,7 +50,9 @@ DEEPLAB_V2_VGG_ASPP_L_164K = dataclasses.replace(
     ),
 )
 
-RESNET_101_MSC = dataclasses.replace(voc2012.RESNET_101_MSC, num_classes=NUM_CLASSES)
+RESNET_101_MSC = dataclasses.replace(
+    voc2012.DEEPLAB_V2_RESNET_MSC.model, num_classes=NUM_CLASSES
+)
 _KAZUTO1011 = "github.com/kazuto1011/deeplab-pytorch, README.md and configs"
 DEEPLAB_V2_RESNET_MSC_10K = dataclasses.replace(
     voc2012.DEEPLAB_V2_RESNET_MSC,

@@ -23,7 +23,7 @@ DEEPLAB_V2_RESNET_MSC = dataclasses.replace(
     source="DeepLabv2 (arXiv:1606.00915), section 4.2 and table 6; training of "
     f"kazuto1011/deeplab-pytorch. {ASSUMED}",
     expected="45.7 mean IoU on val with the CRF, from COCO",
-    model=dataclasses.replace(voc2012.RESNET_101_MSC, num_classes=60),
+    model=dataclasses.replace(voc2012.DEEPLAB_V2_RESNET_MSC.model, num_classes=60),
     data=dataclasses.replace(
         voc2012.SCALED_DATA, dataset="pascal_context", train_split="train"
     ),

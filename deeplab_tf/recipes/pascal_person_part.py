@@ -13,7 +13,7 @@ DEEPLAB_V2_RESNET_MSC = dataclasses.replace(
     "VOC 2012",
     expected="no figure of the original authors at hand for ASPP; ResNet-101 without "
     "it has 58.9 mean IoU on val, 63.1 with three scales and 1.3 more from COCO",
-    model=dataclasses.replace(voc2012.RESNET_101_MSC, num_classes=7),
+    model=dataclasses.replace(voc2012.DEEPLAB_V2_RESNET_MSC.model, num_classes=7),
     data=dataclasses.replace(
         voc2012.SCALED_DATA, dataset="pascal_person_part", train_split="train"
     ),

@@ -6,7 +6,6 @@ import dataclasses
 from deeplab_tf.config import deeplab_v1, deeplab_v2
 from deeplab_tf.config.data import DataConfig
 from deeplab_tf.config.evaluation import EvaluationConfig
-from deeplab_tf.config.image_pyramid import ImagePyramidConfig
 from deeplab_tf.config.recipe import ModelConfig, Recipe
 from deeplab_tf.config.train import (
     CaffeMomentumConfig,
@@ -71,14 +70,6 @@ RESNET_TRAIN = dataclasses.replace(
     schedule=PolySchedule(learning_rate=2.5e-4, power=0.9, update_every_steps=10),
     optimizer=MomentumConfig(momentum=0.9),
     frozen_paths=(r"(^|/)(gamma|beta)$",),
-)
-
-# The maximum and each scale have a loss, with labels at the size of their logits.
-RESNET_101_MSC = dataclasses.replace(
-    deeplab_v2.RESNET_101_ASPP_MSC,
-    image_pyramid=ImagePyramidConfig(
-        scales=(1.0, 0.5, 0.75), merge="max", rounding="floor", own_sizes=True
-    ),
 )
 
 ONE_SCALE = "no figure of the original authors at one scale"
@@ -195,7 +186,7 @@ DEEPLAB_V2_RESNET_ASPP = _v2(
 )
 DEEPLAB_V2_RESNET_MSC = _v2(
     "resnet_101_msc",
-    RESNET_101_MSC,
+    deeplab_v2.RESNET_101_ASPP_MSC,
     f"section 4.1.2 and table 4: three scales and ASPP; {_KAZUTO1011}",
     "76.35 mean IoU on val, 77.69 with the CRF, from COCO; 79.7 on the test server "
     "with it. kazuto1011: 76.65 and 77.93",

@@ -232,5 +232,5 @@ def test_augmentation_is_the_published_one():
     assert scales.tolist() == [0.5, 0.75, 1.0, 1.25, 1.5]
     assert (data.crop_size, data.flip_probability) == ((321, 321), 0.5)
     assert isinstance(data, DataConfig)
-    mean = voc2012_v1_v2.RESNET_101_MSC.backbone.padding_pixel
+    mean = deeplab_v2.RESNET_101_ASPP_MSC.backbone.padding_pixel
     assert mean == (122.675, 116.669, 104.008)
