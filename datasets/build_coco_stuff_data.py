@@ -23,7 +23,7 @@ from deeplab_tf.cli import build_records
 from deeplab_tf.cli.reporting import run_main
 from deeplab_tf.data.catalog import DatasetInfo
 from deeplab_tf.data.catalog.coco_stuff import COCO_STUFF_10K, COCO_STUFF_164K
-from deeplab_tf.data.file_examples import FilePair, find_image
+from deeplab_tf.data.file_examples import FilePair, listed_pairs
 from deeplab_tf.data.mat_files import MatIds
 from deeplab_tf.data.split_lists import check_folder, read_lists
 
@@ -75,17 +75,9 @@ def _listed(
     """Returns the files of the 10,000 images."""
     paths = [lists / f"{split}.txt" for split in COCO_STUFF_10K.splits]
     return {
-        entries.split: [
-            FilePair(
-                name=name,
-                image=find_image(images, name=name),
-                labels=labels / f"{name}.mat",
-                named_by=entries.path,
-                notes=entries.notes(name),
-                read=_MAT_IDS,
-            )
-            for name in entries.lines
-        ]
+        entries.split: listed_pairs(
+            entries, images=images, labels=labels, label_suffix=".mat", read=_MAT_IDS
+        )
         for entries in read_lists(paths)
     }
 

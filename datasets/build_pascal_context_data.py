@@ -19,7 +19,7 @@ from absl import flags
 from deeplab_tf.cli import build_records
 from deeplab_tf.cli.reporting import run_main
 from deeplab_tf.data.catalog.pascal_context import PASCAL_CONTEXT
-from deeplab_tf.data.file_examples import FilePair, find_image
+from deeplab_tf.data.file_examples import FilePair, listed_pairs
 from deeplab_tf.data.mat_files import MatIds
 from deeplab_tf.data.split_lists import check_folder, read_lists
 
@@ -84,17 +84,13 @@ def list_splits(
     # Main holds a list for each class of VOC, too.
     paths = [list_folder / f"{split}.txt" for split in PASCAL_CONTEXT.splits]
     return {
-        entries.split: [
-            FilePair(
-                name=name,
-                image=find_image(image_folder, name=name),
-                labels=label_folder / f"{name}.mat",
-                named_by=entries.path,
-                notes=entries.notes(name),
-                read=reader,
-            )
-            for name in entries.lines
-        ]
+        entries.split: listed_pairs(
+            entries,
+            images=image_folder,
+            labels=label_folder,
+            label_suffix=".mat",
+            read=reader,
+        )
         for entries in read_lists(paths)
     }
 

@@ -18,7 +18,7 @@ from absl import flags
 from deeplab_tf.cli import build_records
 from deeplab_tf.cli.reporting import run_main
 from deeplab_tf.data.catalog.pascal_person_part import PASCAL_PERSON_PART
-from deeplab_tf.data.file_examples import FilePair, find_image
+from deeplab_tf.data.file_examples import FilePair, listed_pairs
 from deeplab_tf.data.split_lists import check_folder, read_lists
 
 FLAGS = flags.FLAGS
@@ -52,16 +52,7 @@ def list_splits(
     check_folder(list_folder, content="train_id.txt and val_id.txt")
     paths = {split: list_folder / f"{split}_id.txt" for split in ("train", "val")}
     return {
-        split: [
-            FilePair(
-                name=name,
-                image=find_image(image_folder, name=name),
-                labels=label_folder / f"{name}.png",
-                named_by=entries.path,
-                notes=entries.notes(name),
-            )
-            for name in entries.lines
-        ]
+        split: listed_pairs(entries, images=image_folder, labels=label_folder)
         for split, entries in zip(paths, read_lists([*paths.values()]), strict=True)
     }
 

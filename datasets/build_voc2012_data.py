@@ -16,7 +16,7 @@ from absl import flags
 from deeplab_tf.cli import build_records
 from deeplab_tf.cli.reporting import run_main
 from deeplab_tf.data.catalog.voc2012 import VOC2012
-from deeplab_tf.data.file_examples import FilePair, find_image
+from deeplab_tf.data.file_examples import FilePair, listed_pairs
 from deeplab_tf.data.split_lists import check_folder, read_lists
 
 FLAGS = flags.FLAGS
@@ -56,18 +56,12 @@ def list_splits(
     if not paths:
         raise FileNotFoundError(f"{list_folder} holds no list (*.txt) of ids.")
     return {
-        entries.split: [
-            FilePair(
-                name=name,
-                image=find_image(
-                    image_folder, name=name, first_suffix=f".{image_format}"
-                ),
-                labels=label_folder / f"{name}.png",
-                named_by=entries.path,
-                notes=entries.notes(name),
-            )
-            for name in entries.lines
-        ]
+        entries.split: listed_pairs(
+            entries,
+            images=image_folder,
+            labels=label_folder,
+            image_suffix=f".{image_format}",
+        )
         for entries in read_lists(paths)
     }
 

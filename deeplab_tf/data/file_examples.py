@@ -12,6 +12,7 @@ from deeplab_tf.data.catalog.dataset_info import DatasetInfo
 from deeplab_tf.data.image_files import IMAGE_SUFFIXES
 from deeplab_tf.data.label_files import STORED_IDS, LabelReader
 from deeplab_tf.data.record_writer import EncodedExample, RecordItem
+from deeplab_tf.data.split_lists import SplitList
 
 _MAX_LISTED_IDS = 5
 
@@ -54,6 +55,38 @@ def find_image(
     paths = [folder / f"{name}{suffix}" for suffix in suffixes]
     paths += [folder / f"{name}{suffix.upper()}" for suffix in suffixes]
     return next((path for path in paths if path.is_file()), paths[0])
+
+
+def listed_pairs(
+    entries: SplitList,
+    *,
+    images: pathlib.Path,
+    labels: pathlib.Path,
+    label_suffix: str = ".png",
+    image_suffix: str = "",
+    read: LabelReader = STORED_IDS,
+) -> list[FilePair]:
+    """Returns the files of the examples whose ids a list names.
+
+    Args:
+        entries: the list.
+        images: folder of the images.
+        labels: folder of the labels.
+        label_suffix: ending of the label files.
+        image_suffix: ending of the images that is tried first; see `find_image`.
+        read: makes ids of a label file.
+    """
+    return [
+        FilePair(
+            name=name,
+            image=find_image(images, name=name, first_suffix=image_suffix),
+            labels=labels / f"{name}{label_suffix}",
+            named_by=entries.path,
+            notes=entries.notes(name),
+            read=read,
+        )
+        for name in entries.lines
+    ]
 
 
 def file_items(

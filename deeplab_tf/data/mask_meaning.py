@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
 from deeplab_tf.data.catalog.dataset_info import MAX_LABEL, Color
-from deeplab_tf.data.catalog.voc2012 import pascal_color
+from deeplab_tf.data.catalog.voc2012 import pascal_color, pascal_colors
 from deeplab_tf.data.color_table import ColorTable
 from deeplab_tf.data.folder_layout import list_some
 from deeplab_tf.data.label_files import LabelReader
@@ -236,7 +236,7 @@ def _palette(survey: MaskSurvey, num_classes: int) -> tuple[Color, ...]:
     stored = (survey.palette or ())[:num_classes]
     if len(set(stored)) == num_classes:
         return tuple(stored)
-    return tuple(pascal_color(label) for label in range(num_classes))
+    return pascal_colors(num_classes)
 
 
 def _describe_colors(survey: MaskSurvey, class_names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@
 import dataclasses
 
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
-from deeplab_tf.data.catalog.voc2012 import pascal_color
+from deeplab_tf.data.catalog.voc2012 import pascal_colors
 
 # In the order of the ids of the published PNGs, one less than those of labels.txt in
 # https://github.com/nightrome/cocostuff: COCO's 91 things, then 91 kinds of stuff.
@@ -218,7 +218,7 @@ COCO_STUFF_164K = DatasetInfo(
     classes=CLASSES,
     # The published colours are drawn by MATLAB's random generator; these are those of
     # the VOC devkit, whose black stays for what is not labelled.
-    palette=tuple(pascal_color(label + 1) for label in range(len(CLASSES))),
+    palette=pascal_colors(len(CLASSES) + 1)[1:],
     ignore_label=255,
     splits={"train": 118287, "val": 5000},
     source=_SOURCE,

@@ -2,7 +2,7 @@
 """PASCAL-Context with its 59 most frequent classes, and all else as background."""
 
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
-from deeplab_tf.data.catalog.voc2012 import pascal_color
+from deeplab_tf.data.catalog.voc2012 import pascal_colors
 
 # In the order of 59_labels.txt, after the background.
 CLASSES = (
@@ -71,7 +71,7 @@ CLASSES = (
 PASCAL_CONTEXT = DatasetInfo(
     name="pascal_context",
     classes=CLASSES,
-    palette=tuple(pascal_color(label) for label in range(len(CLASSES))),
+    palette=pascal_colors(len(CLASSES)),
     ignore_label=255,
     splits={"train": 4998, "val": 5105},
     has_background=True,

@@ -2,7 +2,7 @@
 """PASCAL-Person-Part: six parts of people in images of VOC 2010."""
 
 from deeplab_tf.data.catalog.dataset_info import DatasetInfo
-from deeplab_tf.data.catalog.voc2012 import pascal_color
+from deeplab_tf.data.catalog.voc2012 import pascal_colors
 
 CLASSES = (
     "background",
@@ -17,7 +17,7 @@ CLASSES = (
 PASCAL_PERSON_PART = DatasetInfo(
     name="pascal_person_part",
     classes=CLASSES,
-    palette=tuple(pascal_color(label) for label in range(len(CLASSES))),
+    palette=pascal_colors(len(CLASSES)),
     ignore_label=255,
     # Papers call val their test set.
     splits={"train": 1716, "val": 1817},

@@ -18,6 +18,11 @@ def pascal_color(label: int) -> Color:
     return (channels[0], channels[1], channels[2])
 
 
+def pascal_colors(count: int) -> tuple[Color, ...]:
+    """Returns the colours of the VOC devkit for the labels from 0 on."""
+    return tuple(pascal_color(label) for label in range(count))
+
+
 CLASSES = (
     "background",
     "aeroplane",
@@ -45,7 +50,7 @@ CLASSES = (
 VOC2012 = DatasetInfo(
     name="voc2012",
     classes=CLASSES,
-    palette=tuple(pascal_color(label) for label in range(len(CLASSES))),
+    palette=pascal_colors(len(CLASSES)),
     ignore_label=255,
     splits={"train": 1464, "train_aug": 10582, "trainval": 2913, "val": 1449},
     has_background=True,
