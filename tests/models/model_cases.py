@@ -8,6 +8,8 @@ from deeplab_tf.cli import model_options
 from deeplab_tf.config import deeplab_v1, deeplab_v2
 from deeplab_tf.config.dense_prediction_cell import CELLS
 from deeplab_tf.config.image_pyramid import ImagePyramidConfig
+from deeplab_tf.models import build_model
+from tests import contracts
 
 RATES = {"atrous_rates": (6, 12, 18)}
 PLUS = RATES | {"decoder_output_stride": (4,)}
@@ -115,6 +117,13 @@ def config_of(name):
     if "decoder_filters" not in OPTIONS[name]:
         small["decoder_filters"] = 16
     return model_options.build_config(small | OPTIONS[name])
+
+
+def build_drawn(config):
+    """Returns a network with the weights of `contracts.draw_weights`."""
+    model = build_model(config)
+    contracts.draw_weights(model)
+    return model
 
 
 def logits_shape(name, batch, height, width):

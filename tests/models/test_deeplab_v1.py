@@ -14,7 +14,7 @@ from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.models import build_model
 from deeplab_tf.training import optimizers
 from tests import contracts
-from tests.models.model_cases import WITHOUT_OPTIONS
+from tests.models.model_cases import WITHOUT_OPTIONS, build_drawn
 
 MSC = WITHOUT_OPTIONS["v1_msc"]
 FULL_SIZE = WITHOUT_OPTIONS["v1_msc_full_size"]
@@ -23,15 +23,9 @@ LARGE_FOV = WITHOUT_OPTIONS["v1_large_fov"]
 ENDS = [f"{place}_fc" for place in deeplab_v1.MULTI_SCALE_PLACES] + ["fc7"]
 
 
-def build(config):
-    model = build_model(config)
-    contracts.draw_weights(model)
-    return model
-
-
 @pytest.fixture(scope="module")
 def msc():
-    return build(MSC)
+    return build_drawn(MSC)
 
 
 def ends_of(model, image):
@@ -107,7 +101,7 @@ def test_multi_scale_is_one_classifier_of_the_concatenation(msc):
 
 
 def test_full_size_has_the_strided_logits_at_each_eighth_pixel(msc):
-    full = build(FULL_SIZE)
+    full = build_drawn(FULL_SIZE)
     assert FULL_SIZE.logits_stride == 1
     full.set_weights(msc.get_weights())
     image = contracts.draw_image(33, 49)
@@ -171,7 +165,7 @@ def test_logits_are_float32_under_a_lower_precision(policy, msc):
     image = contracts.draw_image(33, 49)
     keras.config.set_dtype_policy(policy)
     try:
-        model = build(MSC)
+        model = build_drawn(MSC)
     finally:
         keras.config.set_dtype_policy("float32")
     assert model.get_layer("fc7").compute_dtype == contracts.MIXED_POLICIES[policy]
@@ -183,7 +177,7 @@ def test_logits_are_float32_under_a_lower_precision(policy, msc):
 
 @pytest.mark.slow
 def test_tflite_gives_the_same_labels(tmp_path):
-    model = build(LARGE_FOV)
+    model = build_drawn(LARGE_FOV)
     logits = np.asarray(model(contracts.draw_image(65, 97))["semantic"])
     assert len(np.unique(logits.argmax(axis=-1))) > 1
     result = tflite.export_tflite(

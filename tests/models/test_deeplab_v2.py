@@ -17,26 +17,20 @@ from deeplab_tf.losses.softmax_cross_entropy import SoftmaxCrossEntropy
 from deeplab_tf.models import build_model
 from deeplab_tf.training import optimizers
 from tests import contracts
-from tests.models.model_cases import WITHOUT_OPTIONS
+from tests.models.model_cases import WITHOUT_OPTIONS, build_drawn
 
 ASPP = WITHOUT_OPTIONS["v2_vgg_aspp"]
 PYRAMID = WITHOUT_OPTIONS["v2_vgg_aspp_pyramid"]
 
 
-def build(config):
-    model = build_model(config)
-    contracts.draw_weights(model)
-    return model
-
-
 @pytest.fixture(scope="module")
 def aspp():
-    return build(ASPP)
+    return build_drawn(ASPP)
 
 
 @pytest.fixture(scope="module")
 def pyramid():
-    return build(PYRAMID)
+    return build_drawn(PYRAMID)
 
 
 @pytest.mark.parametrize("name", ["VGG-16 ASPP-S", "VGG-16 ASPP-L"])
