@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import json
 import pathlib
+import types
 
 import numpy as np
 
@@ -69,12 +70,20 @@ class Golden:
     Attributes:
         case: what its JSON file holds.
         arrays: what its npz file holds.
-        weights: name -> array, in the original's names.
+        rule: the module with the rule of its weights.
     """
 
     case: dict
     arrays: dict
-    weights: dict
+    rule: types.ModuleType
+
+    @property
+    def weights(self):
+        """Returns name -> array, in the original's names.
+
+        They are drawn each time: all networks together have gigabytes of them.
+        """
+        return dict(self.rule.case_weights(self.case))
 
     @property
     def config(self):
@@ -107,7 +116,7 @@ class Golden:
     @property
     def scope(self):
         """Returns the scope of the backbone's variables."""
-        return find_scope(self.weights)
+        return find_scope(name for name, *_ in self.case["variables"])
 
     @property
     def image(self):
@@ -127,9 +136,8 @@ def load(reference: pathlib.Path, name: str) -> Golden:
     """Loads a case from the folder of recorded values."""
     folder = reference / "reference" / "official"
     case = json.loads((folder / f"{name}.json").read_text("utf-8"))
-    weights = dict(load_rule(reference).case_weights(case))
     with np.load(folder / f"{name}.npz") as arrays:
-        return Golden(case, dict(arrays), weights)
+        return Golden(case, dict(arrays), load_rule(reference))
 
 
 def load_rule(reference: pathlib.Path):

@@ -40,6 +40,13 @@ def build(name, output_stride):
     return build_backbone(config, config.default_style)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def networks_of_this_module():
+    """Gives their memory back."""
+    yield
+    build.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def features():
     """Returns (name, output stride) -> features of equal weights on one image."""

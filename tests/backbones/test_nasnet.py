@@ -23,6 +23,13 @@ def build(style=NAS_STYLE, **options):
     return build_nasnet(NASNetConfig(filters=4, **options), style)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def networks_of_this_module():
+    """Gives their memory back."""
+    yield
+    build.cache_clear()
+
+
 def shapes_of(backbone):
     """Returns (side, channels) of each endpoint and of the features."""
     outputs = dict(backbone.endpoints) | {"features": backbone.features}

@@ -181,6 +181,7 @@ def test_statistics_of_all_endpoints_are_those_of_the_original(recorded):
 @pytest.mark.slow
 def test_logits_of_the_classifier_are_those_of_the_original(recorded):
     golden, ours = recorded
-    kernel, bias = (golden.weights[f"vgg_16/fc8/{x}"] for x in ("weights", "biases"))
+    weights = golden.weights
+    kernel, bias = (weights[f"vgg_16/fc8/{name}"] for name in ("weights", "biases"))
     logits = ours["fc7"][0, 0, 0] @ kernel[0, 0] + bias
     contracts.assert_close(logits, golden.arrays["logits"], tolerance=1e-5)

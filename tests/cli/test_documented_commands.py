@@ -1,6 +1,8 @@
 # Licensed under the Apache License, Version 2.0.
 """The command lines of research/deeplab's documentation, as they stand there."""
 
+import concurrent.futures
+import multiprocessing
 import pathlib
 import re
 import subprocess
@@ -177,8 +179,8 @@ def test_the_local_test_of_mobilenet_v2_runs(folders, root):
 
 
 # Put behind the lines of a command; all else stays as it stands. Of a flag that is
-# given twice the last counts.
-FEWER_STEPS = {"train": ("--training_number_of_steps=1",)}
+# given twice the last counts. Batches of four would leave other tests no memory.
+SMALLER = {"train": ("--training_number_of_steps=1", "--train_batch_size=1")}
 # Page of the original -> data set of its lines, and whether the checkpoint to start
 # from is a bare backbone, as its pages recommend for other classes than VOC's.
 PAGES = {
@@ -236,11 +238,20 @@ def small_records(folder, dataset):
     return folder
 
 
+@pytest.fixture
+def other_process():
+    """Runs commands at their full size where memory is given back after the test."""
+    with concurrent.futures.ProcessPoolExecutor(
+        max_workers=1, mp_context=multiprocessing.get_context("spawn")
+    ) as pool:
+        yield pool
+
+
 @pytest.mark.reference
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_documented_lines_run_as_they_stand(
-    page, reference, xception_checkpoints, tmp_path
+    page, reference, xception_checkpoints, tmp_path, other_process
 ):
     dataset, bare = PAGES[page]
     logdir = tmp_path / "train"
@@ -258,9 +269,8 @@ def test_documented_lines_run_as_they_stand(
     for document, command, arguments in documented_lines(reference):
         if document != page:
             continue
-        result = run_command(
-            command, *with_paths(arguments, paths), *FEWER_STEPS.get(command, ())
-        )
+        words = [*with_paths(arguments, paths), *SMALLER.get(command, ())]
+        result = other_process.submit(run_command, command, *words).result()
         assert result.code == 0, result.err
         commands.append(command)
     assert commands[0] == "train"

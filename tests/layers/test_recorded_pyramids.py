@@ -34,8 +34,9 @@ def test_aspp_equals_the_recorded_encoder(name, reference):
     )
     features = golden.arrays["backbone"].astype("float32")[np.newaxis]
     layer.build(features.shape)
+    weights = golden.weights
     for weight in layer.weights:
-        weight.assign(golden.weights[slim_name(weight.path, scope="MobilenetV2")])
+        weight.assign(weights[slim_name(weight.path, scope="MobilenetV2")])
     encoder = np.asarray(layer(features))[0]
     expected = golden.arrays["encoder"].astype("float32")
     # Both are stored as float16.
