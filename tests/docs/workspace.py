@@ -13,6 +13,7 @@ import tarfile
 from unittest import mock
 
 import numpy as np
+from absl import app
 from PIL import Image
 
 import deeplab_tf as deeplab
@@ -168,6 +169,8 @@ def run_in_process(arguments, *, folder, script=None, module=None):
 @contextlib.contextmanager
 def _own_flags_removed():
     """Takes away the flags that a script defines itself."""
+    # absl defines its own once in a process: they are to stay.
+    app.define_help_flags()
     before = set(FLAGS)
     try:
         yield
