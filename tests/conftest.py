@@ -9,6 +9,24 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
+class FailuresAtOnce:
+    """Prints a failure when it happens: a run that is cut off has told it, too."""
+
+    def __init__(self, reporter):
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self._reporter.write_line(f"\n{report.nodeid}\n{report.longreprtext}")
+
+
+def pytest_configure(config):
+    # Not in the processes of pytest-xdist, which report to this one.
+    if os.environ.get("CI") == "true" and not hasattr(config, "workerinput"):
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        config.pluginmanager.register(FailuresAtOnce(reporter), "failures_at_once")
+
+
 def reference_folder() -> pathlib.Path:
     """Returns where the recorded values of the original implementations lie."""
     folder = os.environ.get("DEEPLAB_REFERENCE")
