@@ -188,7 +188,8 @@ def data_config(recipe: Recipe | None, info: Any, names: SplitFlags) -> DataConf
     changes: dict[str, Any] = {
         name: flags.value(name) for name in _RESIZE_FIELDS if flags.is_given(name)
     }
-    if recipe is None or flags.is_given(names.split):
+    # A run that watched no split while it trained has an empty name here.
+    if recipe is None or not config.eval_split or flags.is_given(names.split):
         changes["eval_split"] = flags.value(names.split)
     return dataclasses.replace(config, dataset=info.name, **changes)
 

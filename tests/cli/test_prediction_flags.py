@@ -1,4 +1,5 @@
 # Licensed under the Apache License, Version 2.0.
+import dataclasses
 import sys
 import types
 
@@ -25,6 +26,14 @@ RECIPE = Recipe(
     ),
     evaluation=EvaluationConfig(crop_size=(33, 65), scales=(0.5, 1.0), flip=True),
 )
+
+
+def test_a_run_that_watched_no_split_is_judged_on_the_default():
+    data = dataclasses.replace(RECIPE.data, eval_split="")
+    recipe = dataclasses.replace(RECIPE, data=data)
+    with parsed_flags("eval"):
+        info = dataset_info(recipe)
+        assert prediction_flags.data_config(recipe, info, NAMES).eval_split == "val"
 
 
 def sized(*sizes):
