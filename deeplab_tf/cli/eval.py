@@ -203,11 +203,20 @@ def describe(details: Any) -> str:
     step = "" if details["step"] is None else f" (step {details['step']})"
     scales = ", ".join(f"{scale:g}" for scale in details["scales"])
     flip = " and mirrored" if details["flip"] else ""
-    crf = ", refined by a CRF" if details["crf"] else ""
+    crf = f", refined by {_describe_crf(details['crf'])}" if details["crf"] else ""
     return (
         f"{details['checkpoint']}{step} on split {details['split']!r} of "
         f"{details['dataset']}, output stride {details['output_stride']}, "
         f"scales {scales}{flip}{crf}"
+    )
+
+
+def _describe_crf(crf: Any) -> str:
+    return (
+        f"a CRF (bilateral {crf['bilateral_weight']:g} at {crf['bilateral_xy']:g} "
+        f"pixels and {crf['bilateral_rgb']:g} grey levels, spatial "
+        f"{crf['spatial_weight']:g} at {crf['spatial_xy']:g} pixels, "
+        f"{crf['iterations']} iterations)"
     )
 
 

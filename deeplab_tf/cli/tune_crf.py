@@ -24,7 +24,7 @@ from deeplab_tf.cli import crf_flags, flags, prediction_flags, pretrained_flags
 from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
 from deeplab_tf.cli.progress import Progress
-from deeplab_tf.cli.reporting import run_main
+from deeplab_tf.cli.reporting import describe, run_main
 from deeplab_tf.config.crf_search import SEARCHES, CRFSearchSpace
 from deeplab_tf.config.dense_crf import BACKENDS, DenseCRFConfig
 from deeplab_tf.evaluation.crf_results import CRF_FILE, TABLE_FILE, SearchResults
@@ -89,6 +89,10 @@ def run() -> None:
         results = tune(prediction, space, pathlib.Path(folder))
     print(results.to_table(limit=_SHOWN_TRIALS))
     print(results.verdict())
+    best = results.best()
+    assert best is not None
+    for name in space.at_end(best):
+        print(f"Its {name} is at an end of its range: --{name} may reach further.")
     print(f"Written to {folder}/{CRF_FILE} and {folder}/{TABLE_FILE}")
 
 
@@ -136,9 +140,10 @@ def tune(
         folder: of the results; of an earlier search on the same, it goes on.
 
     Raises:
-        ValueError: the split has no labels, or the folder holds another search.
+        ValueError: the split has no labels, the folder holds another search, or none
+            of the CRFs can be computed.
     """
-    from deeplab_tf.evaluation.crf_search import search_crf, try_crf
+    from deeplab_tf.evaluation.crf_search import search_crf
     from deeplab_tf.evaluation.prediction_store import PredictionStore
 
     if not prediction.source.has_labels:
@@ -153,26 +158,50 @@ def tune(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".predictions-") as place:
         store = PredictionStore(place, num_images=prediction.num_images)
         results.set_without_crf(_predict(prediction, store, classes))
+        rounds = itertools.count(1)
 
         def score(configs: Sequence[DenseCRFConfig]) -> list[float]:
-            progress = Progress(len(configs), unit="CRFs")
+            progress = Progress(len(configs), unit=f"CRFs of round {next(rounds)}")
             try:
                 for number, config in enumerate(configs):
                     if results.find(config) is None:
-                        trial = try_crf(
-                            config,
-                            store,
-                            **classes,
-                            progress=_fraction(progress, number, len(store), results),
-                        )
-                        results.add(trial)
+                        moved = _fraction(progress, number, len(store), results)
+                        _try(config, store, classes, results, moved)
                     progress(number + 1, note=results.note())
             finally:
                 progress.close()
             return [results.score(config) for config in configs]
 
         search_crf(space, score, exhaustive=flags.FLAGS.exhaustive)
+    if results.best() is None:
+        raise ValueError(
+            "No CRF of these ranges could be computed, as said above: give others."
+        )
     return results
+
+
+def _try(
+    config: DenseCRFConfig,
+    store: Any,
+    classes: dict[str, int],
+    results: SearchResults,
+    progress: Any,
+) -> None:
+    """Adds the trial of a CRF; one that cannot be computed is left out and named."""
+    import tensorflow as tf
+
+    from deeplab_tf.evaluation.crf_search import try_crf
+
+    try:
+        results.add(try_crf(config, store, **classes, progress=progress))
+    except tf.errors.InvalidArgumentError as error:
+        log.warning(
+            "Left out: --bilateral_weight=%g --bilateral_xy=%g --bilateral_rgb=%g: %s",
+            config.bilateral_weight,
+            config.bilateral_xy,
+            config.bilateral_rgb,
+            describe(error),
+        )
 
 
 def _predict(prediction: Prediction, store: Any, classes: dict[str, int]) -> float:

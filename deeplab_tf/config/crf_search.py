@@ -42,6 +42,19 @@ class CRFSearchSpace:
             len(self.bilateral_rgbs),
         )
 
+    def at_end(self, config: DenseCRFConfig) -> tuple[str, ...]:
+        """Returns the parameters of a CRF that are the first or last of their range."""
+        ranges = {
+            "bilateral_weight": self.bilateral_weights,
+            "bilateral_xy": self.bilateral_xys,
+            "bilateral_rgb": self.bilateral_rgbs,
+        }
+        return tuple(
+            name
+            for name, values in ranges.items()
+            if len(values) > 1 and getattr(config, name) in (values[0], values[-1])
+        )
+
     def config(self, index: tuple[int, ...]) -> DenseCRFConfig:
         """Returns the CRF at a place of the grid."""
         weight, xy, rgb = index

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -84,8 +85,13 @@ class SearchResults:
         return self._trials.get(config)
 
     def score(self, config: DenseCRFConfig) -> float:
-        """Returns the mean IoU of a CRF that was tried."""
-        return self._trials[config].mean_iou
+        """Returns the mean IoU of a CRF; minus infinity without a trial."""
+        trial = self.find(config)
+        return -math.inf if trial is None else trial.mean_iou
+
+    def best(self) -> DenseCRFConfig | None:
+        """Returns the best CRF so far, or None before the first trial."""
+        return self._ranking()[0].config if self._trials else None
 
     def add(self, trial: Trial) -> None:
         """Adds a trial and writes all files.

@@ -199,19 +199,26 @@ def test_an_export_scores_as_its_checkpoint_with_the_crf(
 ):
     model, crf = refined
     data = f"--dataset_dir={records}"
-    reports = {}
+    reports, printed = {}, {}
     for name, arguments in (
         ("export", (f"--saved_model={model}",)),
         ("checkpoint", (f"--checkpoint_dir={run_folder}", f"--crf={crf}")),
         ("plain", (f"--checkpoint_dir={run_folder}",)),
     ):
-        succeeds("eval", *arguments, data, f"--eval_logdir={tmp_path / name}")
+        result = succeeds("eval", *arguments, data, f"--eval_logdir={tmp_path / name}")
+        printed[name] = result.out
         reports[name] = json.loads((tmp_path / name / "eval.json").read_text())
     matrices = {name: report["confusion_matrix"] for name, report in reports.items()}
     assert matrices["export"] == matrices["checkpoint"] != matrices["plain"]
     assert reports["export"]["crf"] == reports["checkpoint"]["crf"]
     assert reports["plain"]["crf"] is None
-    assert read_network_json(model).crf == serialization.from_json(crf.read_text())
+    assert "refined by" not in printed["plain"]
+    config = serialization.from_json(crf.read_text())
+    assert (
+        f"refined by a CRF (bilateral {config.bilateral_weight:g} at "
+        f"{config.bilateral_xy:g} pixels"
+    ) in printed["checkpoint"]
+    assert read_network_json(model).crf == config
 
 
 @pytest.mark.parametrize("command", ["eval", "predict"])
@@ -320,6 +327,29 @@ def test_a_stopped_tuning_goes_on_and_its_best_is_taken(run_folder, records, tmp
     result = tune(run_folder, records, tmp_path, *arguments, "--eval_split=train")
     assert result.code == 1
     assert "is of another search, which differs in split" in result.err
+
+
+def test_a_crf_that_cannot_be_computed_is_left_out(run_folder, records, tmp_path):
+    arguments = ("--bilateral_weight=3", "--bilateral_xy=9", "--max_images=1")
+    ranges = (*arguments, "--iterations=1", "--bilateral_rgb=0.001,4,5")
+    result = tune(run_folder, records, tmp_path / "some", *ranges)
+    assert result.code == 0, result.err
+    assert "Left out: --bilateral_weight=3 --bilateral_xy=9 --bilateral_rgb=0.001:" in (
+        result.err
+    )
+    rows = read_table(tmp_path / "some")
+    assert sorted(row["bilateral_rgb"] for row in rows) == ["4.0", "5.0"]
+    impossible = (*arguments, "--iterations=1", "--bilateral_rgb=0.001")
+    result = tune(run_folder, records, tmp_path / "none", *impossible)
+    assert result.code == 1
+    assert "No CRF of these ranges could be computed" in result.err
+
+
+def test_a_best_at_the_end_of_a_range_is_told(run_folder, records, tmp_path):
+    arguments = (*TUNING, "--max_images=1", "--iterations=1")
+    result = tune(run_folder, records, tmp_path, *arguments)
+    assert "Its bilateral_xy is at an end of its range" in result.out
+    assert "bilateral_rgb is at an end" not in result.out
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 # Licensed under the Apache License, Version 2.0.
 import csv
 import dataclasses
+import math
 
 import pytest
 
@@ -39,7 +40,14 @@ def test_a_stopped_search_goes_on(tmp_path):
     found = SearchResults.open(tmp_path, details=DETAILS)
     assert found.find(FIRST) == Trial(config=FIRST, mean_iou=0.6, seconds=2.0)
     assert found.score(SECOND) == 0.55
+    assert found.best() == FIRST
     assert found.find(dataclasses.replace(FIRST, iterations=3)) is None
+
+
+def test_what_was_not_tried_is_worse_than_all(tmp_path):
+    results = results_in(tmp_path)
+    assert results.best() is None
+    assert results.score(FIRST) == -math.inf
 
 
 def test_a_search_that_goes_on_writes_what_is_missing(tmp_path):

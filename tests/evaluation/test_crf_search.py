@@ -179,3 +179,16 @@ def test_a_disk_without_room_is_told_before_the_work(tmp_path, monkeypatch):
         PredictionStore(tmp_path, num_images=13).add(
             image, labels, np.zeros([10, 10, 2])
         )
+
+
+@pytest.mark.parametrize(
+    ("weight", "xy", "expected"),
+    [
+        (1.0, 50.0, ("bilateral_weight",)),
+        (7.0, 90.0, ("bilateral_weight", "bilateral_xy")),
+        (2.0, 20.0, ()),
+    ],
+)
+def test_ends_of_ranges_of_several_values_are_known(weight, xy, expected):
+    config = DenseCRFConfig(bilateral_weight=weight, bilateral_xy=xy, bilateral_rgb=3.0)
+    assert SPACE.at_end(config) == expected
