@@ -15,9 +15,20 @@ import numpy as np
 _HEADER_BYTES = 128
 _COMPRESSED, _MATRIX = 15, 14
 # Type of a data element -> what its bytes hold.
-_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 9: "f8"}
-# Classes of arrays that hold nothing but numbers: double to uint32.
-_NUMERIC_CLASSES = range(6, 14)
+_NUMBERS = {
+    1: "i1",
+    2: "u1",
+    3: "i2",
+    4: "u2",
+    5: "i4",
+    6: "u4",
+    7: "f4",
+    9: "f8",
+    12: "i8",
+    13: "u8",
+}
+# Classes of arrays that hold nothing but numbers: double to uint64.
+_NUMERIC_CLASSES = range(6, 16)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,15 @@ import zlib
 import numpy as np
 
 # Type of the stored numbers, and class of the array: uint16 in MATLAB.
-STORED = {"uint8": 2, "uint16": 4, "int32": 5, "float64": 9}
+STORED = {
+    "uint8": 2,
+    "uint16": 4,
+    "int32": 5,
+    "float32": 7,
+    "float64": 9,
+    "int64": 12,
+    "uint64": 13,
+}
 
 
 def element(kind, content, order="<"):

@@ -6,19 +6,26 @@ import numpy as np
 import pytest
 
 from deeplab_tf.data.mat_files import MatIds, read_mat_matrix
-from tests.data.mat_writer import compressed, element, mat_file, matrix_element
+from tests.data.mat_writer import STORED, compressed, element, mat_file, matrix_element
 
 MATRIX = np.array([[0, 1, 2], [3, 4, 259]])
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int32", "float64"])
+@pytest.mark.parametrize("dtype", list(STORED))
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_matrix_is_read_whatever_its_numbers(tmp_path, dtype, order):
-    data = matrix_element("LabelMap", MATRIX, dtype=dtype, order=order)
+    matrix = np.minimum(MATRIX, 255) if dtype == "uint8" else MATRIX
+    data = matrix_element("LabelMap", matrix, dtype=dtype, order=order)
     path = mat_file(tmp_path / "a.mat", data, order=order)
     found = read_mat_matrix(path, name="LabelMap")
     assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, MATRIX)
+    np.testing.assert_array_equal(found, matrix)
+
+
+def test_64_bit_arrays_are_arrays_of_numbers(tmp_path):
+    data = matrix_element("S", MATRIX, dtype="int64", array_class=14)
+    path = mat_file(tmp_path / "a.mat", data)
+    np.testing.assert_array_equal(read_mat_matrix(path, name="S"), MATRIX)
 
 
 def test_other_variables_are_passed_over(tmp_path):
