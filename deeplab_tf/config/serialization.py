@@ -2,6 +2,7 @@
 """Configurations as JSON, with a type tag; unknown fields are an error."""
 
 import dataclasses
+import difflib
 import importlib
 import json
 from typing import Any
@@ -82,8 +83,11 @@ def from_dict(data: Any) -> Any:
         return data
     tag = data.get("type")
     if tag not in _MODULES:
+        near = difflib.get_close_matches(str(tag), _MODULES)
+        hint = f", near is {' or '.join(near)}" if near else ""
         raise ValueError(
-            f"Unknown configuration type {tag!r}; known are {', '.join(_MODULES)}."
+            f"Unknown configuration type {tag!r}{hint}: the file is from another "
+            "program, or from a newer version."
         )
     cls = getattr(importlib.import_module(_MODULES[tag]), tag)
     known = {field.name for field in dataclasses.fields(cls)}

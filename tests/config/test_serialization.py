@@ -108,7 +108,7 @@ def changed(change, config=None):
         (changed(lambda d: d.update(version=2)), "version 1, got 2"),
         (
             changed(lambda d: d["config"].update(type="DeepLabV9Config")),
-            "Unknown configuration type 'DeepLabV9Config'; known are ConvStyle",
+            "Unknown configuration type 'DeepLabV9Config', near is DeepLabV",
         ),
         (
             changed(lambda d: d["config"].pop("type")),
