@@ -37,7 +37,8 @@ $(CRF_STAMP): $(STAMP)
 
 test: $(STAMP) $(CRF_STAMP)
 	$(BIN)/python -m pytest -m "not gpu and not network" \
-		--numprocesses=$(WORKERS) --dist=loadfile --durations=15
+		--numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
+		--durations=15
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -7,6 +7,14 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Minutes each: begun first, or one process would have such a file left in the end.
+LONGEST = (
+    "tests/docs/test_commands.py",
+    "tests/cli/test_documented_commands.py",
+    "tests/recipes/test_recipes.py",
+    "tests/models/test_goldens.py",
+    "tests/models/test_models.py",
+)
 
 
 class FailuresAtOnce:
@@ -43,7 +51,24 @@ def reference() -> pathlib.Path:
     return reference_folder()
 
 
+@pytest.fixture
+def no_values():
+    """Builds networks without drawing weights, which takes most of the time."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    # Forgets the variables that wait for their values.
+    keras.backend.clear_session()
+
+
+def _rank(item):
+    file = item.path.relative_to(ROOT).as_posix()
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=_rank)
     if (reference_folder() / "reference" / "official").is_dir():
         return
     if os.environ.get("CI") == "true":

@@ -216,6 +216,7 @@ def test_variables_of_the_backbone_have_the_original_names(path, expected):
 
 @pytest.mark.reference
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_values")
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_variables_are_those_of_the_original(name, reference):
     golden = goldens.load(reference, name)

@@ -30,6 +30,7 @@ def shapes_of(config, scope):
 
 @pytest.mark.slow
 @pytest.mark.reference
+@pytest.mark.usefixtures("no_values")
 @pytest.mark.parametrize("name", RECORDED)
 def test_flags_of_recorded_networks_give_their_tensors(name, reference):
     golden = goldens.load(reference, name)
@@ -38,6 +39,7 @@ def test_flags_of_recorded_networks_give_their_tensors(name, reference):
     assert shapes_of(config, golden.scope) == recorded
 
 
+@pytest.mark.usefixtures("no_values")
 @pytest.mark.parametrize("name", OPTIONS)
 def test_flags_of_heads_give_their_tensors(name):
     scope = "resnet_v1_18" if name == "v3plus_resnet" else "MobilenetV2"

@@ -179,8 +179,16 @@ def test_the_local_test_of_mobilenet_v2_runs(folders, root):
 
 
 # Put behind the lines of a command; all else stays as it stands. Of a flag that is
-# given twice the last counts. Batches of four would leave other tests no memory.
-SMALLER = {"train": ("--training_number_of_steps=1", "--train_batch_size=1")}
+# given twice the last counts. At full size they would leave other tests no memory.
+SMALLER = {
+    "train": (
+        "--training_number_of_steps=1",
+        "--train_batch_size=1",
+        "--train_crop_size=129,129",
+    ),
+    "eval": ("--eval_crop_size=129,161",),
+    "vis": ("--vis_crop_size=129,161",),
+}
 # Page of the original -> data set of its lines, and whether the checkpoint to start
 # from is a bare backbone, as its pages recommend for other classes than VOC's.
 PAGES = {

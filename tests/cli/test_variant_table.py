@@ -1,7 +1,6 @@
 # Licensed under the Apache License, Version 2.0.
 """The table of all backbones is that of g3doc/model_zoo.md."""
 
-import keras
 import pytest
 
 from deeplab_tf.cli import variant_table
@@ -13,12 +12,10 @@ NETWORKS_PAGE = pages.read_page("g3doc/networks.md")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_values")
 @pytest.mark.parametrize("name", BACKBONES)
 def test_the_page_has_the_line_of_the_command(name):
-    # Without drawing weights, which takes most of the time.
-    with keras.StatelessScope(initialize_variables=False):
-        line = variant_table.format_variant(variant_table.measure(name))
-    keras.backend.clear_session()
+    line = variant_table.format_variant(variant_table.measure(name))
     assert f"\n{line}\n" in PAGE
 
 
@@ -27,14 +24,13 @@ def test_the_page_has_the_header():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_values")
 @pytest.mark.parametrize(
     ("module", "name"),
     [(m, n) for m, found in variant_table.PAPERS.items() for n in found],
 )
 def test_the_page_of_networks_has_the_line_of_the_command(module, name):
-    with keras.StatelessScope(initialize_variables=False):
-        line = variant_table.describe_network(module, name)
-    keras.backend.clear_session()
+    line = variant_table.describe_network(module, name)
     assert f"\n{line}\n" in NETWORKS_PAGE
 
 

@@ -3,7 +3,6 @@
 
 import shlex
 
-import keras
 import pytest
 
 from deeplab_tf.cli import summary
@@ -27,15 +26,6 @@ def each(rows):
     return pytest.mark.parametrize(
         "row", rows, ids=[row[0].replace(" ", "_") for row in rows]
     )
-
-
-@pytest.fixture
-def no_values():
-    """Builds networks without drawing weights, which takes most of the time."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
-    # Forgets the variables that wait for their values.
-    keras.backend.clear_session()
 
 
 def number(cell):
