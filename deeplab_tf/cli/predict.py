@@ -32,7 +32,8 @@ from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.progress import Progress
 from deeplab_tf.cli.reporting import describe, fail, run_main
 
-log = logging.getLogger(__name__)
+# Also where it runs as a script of its own, which has another name.
+log = logging.getLogger("deeplab_tf.cli.predict")
 
 SHARES_FILE = "class_shares.csv"
 SHARES_HEADER = ("image", "class_id", "class", "pixels", "share")

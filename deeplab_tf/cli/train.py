@@ -18,7 +18,8 @@ from deeplab_tf.cli.recipe_table import format_recipes
 from deeplab_tf.cli.reporting import SIGNAL_CODES, fail, run_main
 from deeplab_tf.config.recipe import Recipe
 
-log = logging.getLogger(__name__)
+# Also where it runs as a script of its own, which has another name.
+log = logging.getLogger("deeplab_tf.cli.train")
 
 
 def define_flags() -> None:

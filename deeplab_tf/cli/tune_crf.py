@@ -29,7 +29,8 @@ from deeplab_tf.config.crf_search import SEARCHES, CRFSearchSpace
 from deeplab_tf.config.dense_crf import BACKENDS, DenseCRFConfig
 from deeplab_tf.evaluation.crf_results import CRF_FILE, TABLE_FILE, SearchResults
 
-log = logging.getLogger(__name__)
+# Also where it runs as a script of its own, which has another name.
+log = logging.getLogger("deeplab_tf.cli.tune_crf")
 
 _NAMES = SplitFlags(
     split="eval_split", crop_size="eval_crop_size", batch_size="eval_batch_size"

@@ -6,6 +6,20 @@ import tensorflow as tf
 
 from deeplab_tf.cli import reporting
 from tests.cli.command import run_command
+from tests.conftest import ROOT
+
+COMMANDS = [
+    path.stem
+    for path in sorted((ROOT / "deeplab_tf" / "cli").glob("*.py"))
+    if '__name__ == "__main__"' in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_messages_of_a_command_are_shown_however_it_is_started(name):
+    # Under `python -m` its __name__ is another.
+    text = (ROOT / "deeplab_tf" / "cli" / f"{name}.py").read_text("utf-8")
+    assert "getLogger(__name__)" not in text
 
 
 def test_an_error_of_the_system_names_file_and_cause(tmp_path):
