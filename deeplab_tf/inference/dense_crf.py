@@ -96,18 +96,20 @@ def array_refiner(
     @functools.cache
     def graph(num_classes: int) -> Any:
         size = [None, None, None]
-        return tf.function(
+        function = tf.function(
             lambda probabilities, images: refine(probabilities, images, config),
-            input_signature=[
-                tf.TensorSpec([*size, num_classes], tf.float32),
-                tf.TensorSpec([*size, 3], tf.float32),
-            ],
             autograph=False,
+        )
+        # Of many refiners, TensorFlow would take one function traced again and again.
+        return function.get_concrete_function(
+            tf.TensorSpec([*size, num_classes], tf.float32),
+            tf.TensorSpec([*size, 3], tf.float32),
         )
 
     def run(probabilities: np.ndarray, images: np.ndarray) -> np.ndarray:
         found = graph(probabilities.shape[-1])(
-            probabilities.astype(np.float32), images.astype(np.float32)
+            tf.constant(probabilities.astype(np.float32)),
+            tf.constant(images.astype(np.float32)),
         )
         return np.asarray(found)
 
