@@ -128,7 +128,9 @@ def _matrix(stream: io.BytesIO, *, name: str, order: str) -> np.ndarray | None:
     if kind not in _NUMBERS:
         return None
     values = np.frombuffer(content, np.dtype(f"{order}{_NUMBERS[kind]}"))
-    if np.any(values != np.floor(values)):
+    limits = np.iinfo(np.int32)
+    is_label = (values == np.floor(values)) & (values <= limits.max)
+    if not np.all(is_label & (values >= limits.min)):
         return None
     # MATLAB stores column after column.
     return values.reshape(columns, rows).T.astype(np.int32)

@@ -73,6 +73,17 @@ def test_fractions_are_no_labels(tmp_path):
         read_mat_matrix(path, name="S")
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"),
+    [(2**40 + 1, "int64"), (np.inf, "float32"), (np.nan, "float32")],
+)
+def test_numbers_that_no_label_has_are_not_cut(tmp_path, number, dtype):
+    element = matrix_element("S", np.array([[0, number]]), dtype=dtype)
+    path = mat_file(tmp_path / "a.mat", element)
+    with pytest.raises(ValueError, match="of whole numbers"):
+        read_mat_matrix(path, name="S")
+
+
 def test_ids_follow_from_the_mapping(tmp_path):
     path = mat_file(tmp_path / "a.mat", matrix_element("S", MATRIX))
     read = MatIds(name="S", mapping=(255, 0, 1, 2, 3, *[9] * 255))
