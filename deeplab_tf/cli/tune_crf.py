@@ -24,8 +24,8 @@ from deeplab_tf.cli import crf_flags, flags, prediction_flags, pretrained_flags
 from deeplab_tf.cli.output_paths import check_folder
 from deeplab_tf.cli.prediction_flags import Prediction, SplitFlags
 from deeplab_tf.cli.progress import Progress
-from deeplab_tf.cli.reporting import describe, run_main
-from deeplab_tf.config.crf_search import SEARCHES, CRFSearchSpace
+from deeplab_tf.cli.reporting import describe, is_bad_input, run_main
+from deeplab_tf.config.crf_search import AXES, SEARCHES, CRFSearchSpace
 from deeplab_tf.config.dense_crf import BACKENDS, DenseCRFConfig
 from deeplab_tf.evaluation.crf_results import CRF_FILE, TABLE_FILE, SearchResults
 
@@ -35,11 +35,6 @@ log = logging.getLogger("deeplab_tf.cli.tune_crf")
 _NAMES = SplitFlags(
     split="eval_split", crop_size="eval_crop_size", batch_size="eval_batch_size"
 )
-_AXES = {
-    "bilateral_weight": "bilateral_weights",
-    "bilateral_xy": "bilateral_xys",
-    "bilateral_rgb": "bilateral_rgbs",
-}
 _FIXED = ("spatial_weight", "spatial_xy", "iterations")
 _SHOWN_TRIALS = 10
 
@@ -105,7 +100,7 @@ def search_space() -> CRFSearchSpace:
             not installed.
     """
     changes = {
-        field: _numbers(name) for name, field in _AXES.items() if flags.is_given(name)
+        field: _numbers(name) for name, field in AXES.items() if flags.is_given(name)
     }
     space = SEARCHES[flags.FLAGS.search]
     fixed: dict[str, Any] = {
@@ -196,6 +191,8 @@ def _try(
     try:
         results.add(try_crf(config, store, **classes, progress=progress))
     except tf.errors.InvalidArgumentError as error:
+        if not is_bad_input(error):
+            raise
         log.warning(
             "Left out: --bilateral_weight=%g --bilateral_xy=%g --bilateral_rgb=%g: %s",
             config.bilateral_weight,

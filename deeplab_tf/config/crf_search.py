@@ -5,6 +5,13 @@ import dataclasses
 
 from deeplab_tf.config.dense_crf import DenseCRFConfig
 
+# Parameter of a CRF -> field with the values that are tried.
+AXES = {
+    "bilateral_weight": "bilateral_weights",
+    "bilateral_xy": "bilateral_xys",
+    "bilateral_rgb": "bilateral_rgbs",
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CRFSearchSpace:
@@ -23,7 +30,7 @@ class CRFSearchSpace:
     fixed: DenseCRFConfig = DenseCRFConfig()
 
     def __post_init__(self) -> None:
-        for name in ("bilateral_weights", "bilateral_xys", "bilateral_rgbs"):
+        for name in AXES.values():
             values = getattr(self, name)
             if not values or list(values) != sorted(set(values)):
                 raise ValueError(
@@ -44,11 +51,7 @@ class CRFSearchSpace:
 
     def at_end(self, config: DenseCRFConfig) -> tuple[str, ...]:
         """Returns the parameters of a CRF that are the first or last of their range."""
-        ranges = {
-            "bilateral_weight": self.bilateral_weights,
-            "bilateral_xy": self.bilateral_xys,
-            "bilateral_rgb": self.bilateral_rgbs,
-        }
+        ranges = {name: getattr(self, field) for name, field in AXES.items()}
         return tuple(
             name
             for name, values in ranges.items()
