@@ -248,7 +248,7 @@ def small_records(folder, dataset):
 
 @pytest.fixture
 def other_process():
-    """Runs commands at their full size where memory is given back after the test."""
+    """Runs commands where their memory is given back after the test."""
     with concurrent.futures.ProcessPoolExecutor(
         max_workers=1, mp_context=multiprocessing.get_context("spawn")
     ) as pool:
